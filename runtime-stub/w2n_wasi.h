@@ -1,0 +1,36 @@
+/* w2n_wasi.h: between the executable's main (main.c) and the WASI functions. Internal to the stub.
+ *
+ * WASI functions are ordinary C imports, `int32_t wasi_snapshot_preview1__fd_write(w2n_instance *caller, ...)`, in an
+ * archive of one object per function; the objects that need state refer to the one that defines w2n_wasi_setup. main.c
+ * refers to it weakly: a program that imports no WASI function carries none of it. */
+#ifndef W2N_WASI_H
+#define W2N_WASI_H
+
+#include "wasm2native.h"
+
+typedef enum w2n_grant_kind {
+  W2N_GRANT_DIR,        /* text: HOST or HOST::GUEST */
+  W2N_GRANT_ENV,        /* text: NAME=VALUE, or NAME to pass the host's value through */
+  W2N_GRANT_LISTEN,     /* text: address */
+  W2N_GRANT_INHERIT_ENV /* text: "" */
+} w2n_grant_kind;
+
+typedef struct w2n_grant {
+  w2n_grant_kind kind;
+  bool baked; /* from the executable rather than from WASM2NATIVE_OPTS */
+  const char *text; /* NUL-terminated, lives as long as the program */
+} w2n_grant;
+
+typedef struct w2n_start {
+  int argc;
+  char **argv;
+  char **envp; /* the host's environment */
+  const w2n_grant *grants; /* in order, baked ones first; live as long as the program */
+  size_t grant_count;
+} w2n_start;
+
+/* Called once before the first instance is made. Returns NULL, or why the program refuses to start (exit status 125;
+ * one line, without the program's name). `start` and all it points to live as long as the program. */
+__attribute__((weak)) const char *w2n_wasi_setup(const w2n_start *start);
+
+#endif
