@@ -32,9 +32,10 @@ export async function buildCommand() {
   });
 }
 
-export async function buildEntries(entryPoints) {
+export async function buildEntries(entryPoints, logLevel = 'warning') {
   await build({
     ...common,
+    logLevel,
     entryPoints,
     outdir: 'build',
     outbase: '.',

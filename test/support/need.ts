@@ -1,0 +1,89 @@
+// What a test needs from the machine. `need(this, 'clang-19')` at the start of a test or of a `before` hook goes on if
+// every tool is there; else the test (or the suite of the hook) is skipped, its reason printed and counted, or fails
+// under WASM2NATIVE_TEST_ALL=1, which continuous integration sets.
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import path from 'node:path';
+
+/** Tool -> how to get it on Debian. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  'clang-19': 'clang-19',
+  'ld.lld-19': 'lld-19',
+  'llvm-readobj-19': 'llvm-19',
+  'llvm-objdump-19': 'llvm-19',
+  'llvm-mc-19': 'llvm-19',
+  'wasm-opt': 'binaryen',
+  wat2wasm: 'wabt',
+  wasm2c: 'wabt',
+  cc: 'gcc libc6-dev',
+  gcc: 'gcc libc6-dev',
+  as: 'binutils',
+  ld: 'binutils',
+  readelf: 'binutils',
+  objdump: 'binutils',
+  'musl-gcc': 'musl-tools',
+  'aarch64-linux-gnu-gcc': 'gcc-aarch64-linux-gnu libc6-dev-arm64-cross',
+  'aarch64-linux-gnu-ld': 'binutils-aarch64-linux-gnu',
+  'qemu-aarch64': 'qemu-user',
+  strace: 'strace',
+  gdb: 'gdb',
+  perf: 'linux-perf',
+  valgrind: 'valgrind',
+  go: 'golang-go',
+  rustc: 'rustc libstd-rust-dev-wasm32',
+};
+
+/** Whether `tool` is a program on PATH (or a path of one). */
+export function has(tool: string): boolean {
+  const dirs = tool.includes('/') ? [''] : (process.env.PATH ?? '').split(':');
+  return dirs.some((dir) => {
+    try {
+      accessSync(path.join(dir, tool), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+const reasonsKey = Symbol.for('wasm2native.skip-reasons');
+type Reasons = WeakMap<object, string>;
+const holder = globalThis as typeof globalThis & { [reasonsKey]?: Reasons };
+const reasons: Reasons = (holder[reasonsKey] ??= new WeakMap<object, string>());
+
+function subject(context: Mocha.Context): object {
+  const runnable = context.test;
+  if (runnable === undefined) throw new Error('need() is called outside a test and outside a hook');
+  if (runnable.type !== 'hook') return runnable;
+  const isEach = runnable.title.startsWith('"before each"');
+  return (isEach ? context.currentTest : runnable.parent) ?? runnable;
+}
+
+/** Skips the test or the hook's suite for `reason`; fails instead under WASM2NATIVE_TEST_ALL=1. */
+export function skipBecause(context: Mocha.Context, reason: string): never {
+  if (process.env.WASM2NATIVE_TEST_ALL === '1')
+    throw new Error(`${reason} (WASM2NATIVE_TEST_ALL=1: a skip is a failure)`);
+  reasons.set(subject(context), reason);
+  context.skip();
+}
+
+/** Goes on if all of `tools` are programs on PATH; else skips, telling what is missing and how to get it. */
+export function need(context: Mocha.Context, ...tools: string[]): void {
+  const missing = tools.filter((tool) => !has(tool));
+  if (missing.length === 0) return;
+  const packages = missing.map((tool) => PACKAGES[tool] ?? tool).join(' ');
+  skipBecause(context, `no ${missing.join(', ')} (Debian: apt-get install ${packages})`);
+}
+
+/** Goes on if `command` exits with 0: for what is more than a program on PATH, such as a C library. */
+export function needWorking(
+  context: Mocha.Context,
+  command: readonly [string, ...string[]],
+  what: string,
+): void {
+  try {
+    execFileSync(command[0], command.slice(1), { stdio: 'ignore' });
+  } catch {
+    skipBecause(context, `${what} does not work here: ${command.join(' ')}`);
+  }
+}
