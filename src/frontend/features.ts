@@ -84,5 +84,10 @@ export const VALIDATED: FeatureSet =
 /** Throws the fault for a construct `what` of a proposal that is not enabled. */
 export function unsupported(proposal: Proposal, offset: number, what: string): never {
   const name = PROPOSAL_NAMES[proposal] ?? 'unknown';
-  throw new WasmError('unsupported', offset, `${what} needs the proposal ${name}, which is not supported`, name);
+  throw new WasmError(
+    'unsupported',
+    offset,
+    `${what} needs the proposal ${name}, which is not supported`,
+    name,
+  );
 }
