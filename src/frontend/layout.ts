@@ -1,0 +1,99 @@
+// Where a module's globals, memories, tables and function slots lie in its instance (docs/abi.md, "Instance").
+// Input: module tables and the options that decide about checks. Output: byte offsets, fixed before translation.
+// Order: what is used by short displacements first (globals, memory and table objects), function slots last.
+// Imported functions have a slot each, in order; of the defined ones only those that can escape as a reference.
+import { Func, Instance, Memory, Table } from '../abi/layout.ts';
+import { Signatures } from '../ir/signatures.ts';
+import { Type } from '../ir/types.ts';
+import { ExternKind, type Module } from './module.ts';
+import { isRef, TypeKind } from './types.ts';
+
+/** How memory 0 is kept in bounds. */
+export type Bounds = 'guard' | 'checked';
+
+export class ModuleLayout {
+  /** Size of an instance in bytes. */
+  instanceBytes = 0;
+  /** By global: offset of its 16-byte value (defined) or of the pointer to it (imported). */
+  readonly globalOffset: Int32Array;
+  /** By memory: offset of the w2n_memory (defined) or of the pointer to it (imported). */
+  readonly memoryOffset: Int32Array;
+  /** By table: likewise, w2n_table. */
+  readonly tableOffset: Int32Array;
+  /** By function: offset of its w2n_func slot, -1 if it never escapes. */
+  readonly slotOffset: Int32Array;
+  /** Whether accesses to memory 0 rely on guard pages behind the pinned base. */
+  readonly guarded: boolean;
+  /** By type index; empty for types that are not functions. */
+  readonly signatures: Signatures;
+
+  constructor(module: Module, bounds: Bounds) {
+    let offset: number = Instance.Size;
+    const place = (bytes: number): number => {
+      const at = offset;
+      offset += bytes;
+      return at;
+    };
+    const globals = module.globalType.length;
+    this.globalOffset = new Int32Array(globals);
+    for (let i = 0; i < globals; i++) this.globalOffset[i] = place(i < module.importedGlobals ? 8 : 16);
+    // Values of defined globals are 16-byte aligned when a vector may stand there.
+    if (module.importedGlobals % 2 === 1) {
+      place(8);
+      for (let i = module.importedGlobals; i < globals; i++) this.globalOffset[i] += 8;
+    }
+    this.memoryOffset = Int32Array.from(module.memories, (_, i) =>
+      place(i < module.importedMemories ? 8 : Memory.Size),
+    );
+    this.tableOffset = Int32Array.from(module.tables, (_, i) =>
+      place(i < module.importedTables ? 8 : Table.Size),
+    );
+    this.slotOffset = new Int32Array(module.funcCount).fill(-1);
+    for (let i = 0; i < module.funcCount; i++)
+      if (i < module.importedFuncs || escapes(module, i)) this.slotOffset[i] = place(Func.Size);
+    this.instanceBytes = (offset + 15) & ~15;
+    const memory = module.memories[0];
+    this.guarded =
+      bounds === 'guard' &&
+      memory !== undefined &&
+      !memory.is64 &&
+      !memory.shared &&
+      memory.pageSizeLog2 === 16;
+    this.signatures = signaturesOf(module);
+  }
+}
+
+function escapes(module: Module, func: number): boolean {
+  return module.funcDeclared.data[func] !== 0 || module.start === func;
+}
+
+/** The IR type of a wasm value type. */
+export function irType(valueType: number): Type {
+  return isRef(valueType) ? Type.Ref : valueType;
+}
+
+function signaturesOf(module: Module): Signatures {
+  const signatures = new Signatures();
+  const { kind, pool, first, paramCount, firstResult, resultCount } = module.types;
+  const types = (from: number, count: number): number[] => {
+    const list: number[] = [];
+    for (let i = 0; i < count; i++) list.push(irType(pool.data[from + i]));
+    return list;
+  };
+  for (let t = 0; t < module.types.count; t++) {
+    if (kind.data[t] === TypeKind.Func)
+      signatures.add(
+        types(first.data[t], paramCount.data[t]),
+        types(firstResult.data[t], resultCount.data[t]),
+      );
+    else signatures.add([], []);
+  }
+  return signatures;
+}
+
+/** Functions exported under any name: 1 by function. */
+export function exportedFunctions(module: Module): Uint8Array {
+  const exported = new Uint8Array(module.funcCount);
+  for (const e of module.exports) if (e.kind === ExternKind.Func) exported[e.index] = 1;
+  return exported;
+}

@@ -1,0 +1,119 @@
+// Tables, references and element segments. A table is an array of references (docs/abi.md, "Tables").
+import { Helper, Table, TrapKind } from '../abi/layout.ts';
+import { Op } from '../ir/opcodes.ts';
+import { IntCC, Region, Type } from '../ir/types.ts';
+import type { Value } from '../ir/func.ts';
+import { Op as Wasm } from './opcodes.ts';
+import { callHelper, type Translator } from './translate.ts';
+import { isNull } from './translate_control.ts';
+
+/** Translates an operator on tables or references; false if `op` is none. */
+export function translateTableOp(t: Translator, op: number): boolean {
+  const { build, layout, list, module, validator: v } = t;
+  list.clear();
+  switch (op) {
+    case Wasm.RefNull:
+      t.push(build.iconst(Type.Ref, 0));
+      return true;
+    case Wasm.RefIsNull:
+      t.push(isNull(t, t.pop()));
+      return true;
+    case Wasm.RefFunc:
+      t.push(build.append(Op.CtxAddr, Type.Ref, 0, layout.slotOffset[v.imm0]));
+      return true;
+    case Wasm.RefAsNonNull: {
+      const ref = t.values.data[t.values.length - 1];
+      build.trapIf(isNull(t, ref), TrapKind.NullReference);
+      return true;
+    }
+    case Wasm.TableGet: {
+      const address = elementAddress(t, v.imm0, t.pop(), TrapKind.TableOutOfBounds);
+      t.push(build.nload(Type.Ref, address, 0, elementRegion(v.imm0)));
+      return true;
+    }
+    case Wasm.TableSet: {
+      const value = t.pop();
+      const address = elementAddress(t, v.imm0, t.pop(), TrapKind.TableOutOfBounds);
+      build.nstore(Type.Ref, address, 0, elementRegion(v.imm0), value);
+      return true;
+    }
+    case Wasm.TableSize: {
+      const count = tableField(t, v.imm0, Table.Count);
+      t.push(module.tables[v.imm0].is64 ? count : build.unary(Op.Wrap, Type.I32, count));
+      return true;
+    }
+    case Wasm.TableGrow: {
+      const { is64 } = module.tables[v.imm0];
+      const delta = build.toI64(t.pop(), is64);
+      list.push(t.pop());
+      list.push(delta);
+      list.push(build.iconst(Type.I32, v.imm0));
+      const old = callHelper(t, Helper.TableGrow, Type.I64);
+      t.push(is64 ? old : build.unary(Op.Wrap, Type.I32, old));
+      return true;
+    }
+    case Wasm.TableFill: {
+      const { is64 } = module.tables[v.imm0];
+      const count = build.toI64(t.pop(), is64);
+      const value = t.pop();
+      list.push(build.toI64(t.pop(), is64));
+      list.push(value);
+      list.push(count);
+      list.push(build.iconst(Type.I32, v.imm0));
+      callHelper(t, Helper.TableFill, Type.None);
+      return true;
+    }
+    case Wasm.TableCopy: {
+      const to64 = module.tables[v.imm0].is64;
+      const from64 = module.tables[v.imm1].is64;
+      const count = build.toI64(t.pop(), to64 && from64);
+      const source = build.toI64(t.pop(), from64);
+      list.push(build.toI64(t.pop(), to64));
+      list.push(source);
+      list.push(count);
+      list.push(build.iconst(Type.I32, v.imm0));
+      list.push(build.iconst(Type.I32, v.imm1));
+      callHelper(t, Helper.TableCopy, Type.None);
+      return true;
+    }
+    case Wasm.TableInit: {
+      const count = build.toI64(t.pop(), false);
+      const source = build.toI64(t.pop(), false);
+      list.push(build.toI64(t.pop(), module.tables[v.imm1].is64));
+      list.push(source);
+      list.push(count);
+      list.push(build.iconst(Type.I32, v.imm1));
+      list.push(build.iconst(Type.I32, v.imm0));
+      callHelper(t, Helper.TableInit, Type.None);
+      return true;
+    }
+    case Wasm.ElemDrop:
+      list.push(build.iconst(Type.I32, v.imm0));
+      callHelper(t, Helper.ElemDrop, Type.None);
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** The alias region of a table's elements. */
+export const elementRegion = (table: number): number => Region.Table | (table << Region.IndexShift);
+
+/** Address of element `index`, after a check that traps with `kind` when there is none. */
+export function elementAddress(t: Translator, table: number, index: Value, kind: TrapKind): Value {
+  const { build, module } = t;
+  const index64 = build.toI64(index, module.tables[table].is64);
+  build.trapIf(build.icmp(IntCC.GeU, index64, tableField(t, table, Table.Count)), kind);
+  const scaled = build.binary(Op.Shl, Type.I64, index64, build.iconst(Type.I64, 3));
+  return build.binary(Op.IAdd, Type.I64, tableField(t, table, Table.Elems), scaled);
+}
+
+/** A field of the w2n_table object: growth changes both. */
+function tableField(t: Translator, table: number, field: Table): Value {
+  const { build, layout, module } = t;
+  const offset = layout.tableOffset[table];
+  const region = Region.TableMeta | (table << Region.IndexShift);
+  if (table < module.importedTables)
+    return build.nload(Type.I64, build.ctxConst(Type.I64, offset), field, region);
+  return build.ctxLoad(Type.I64, offset + field, region);
+}
