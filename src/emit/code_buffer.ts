@@ -65,6 +65,8 @@ export class CodeBuffer {
 
   private readonly costlyKinds: Int32Array;
   private readonly margin: number;
+  /** Largest island that a jump can be taken around, less the margin. */
+  private readonly islandLimit: number;
   private readonly forceVeneers: boolean;
   private readonly shrink: boolean;
   private hasAlignment = false;
@@ -97,6 +99,8 @@ export class CodeBuffer {
     const jump = isa.jumpForms[isa.jumpForms.length - 1];
     this.margin =
       isa.maxInstructionSize + isa.maxInstructionGrowth + jump.size + 2 * Math.max(isa.poolAlign, 32);
+    const jumpReach = this.fixups.reach[jump.kind];
+    this.islandLimit = jumpReach === NO_DEADLINE ? NO_DEADLINE : jumpReach - this.margin;
     const kinds = isa.kinds.map((_, k) => k).filter((k) => this.fixups.cost[k] > 0);
     this.costlyKinds = Int32Array.from(kinds.sort((a, b) => this.fixups.reach[b] - this.fixups.reach[a]));
   }
@@ -484,6 +488,11 @@ export class CodeBuffer {
     if (end > fixups.soonestVeneer || this.forceVeneers) this.ensureRoom(0);
     else if (fixups.soonestRigid !== NO_DEADLINE && end + this.pendingBytes() > fixups.soonestRigid) {
       this.ensureRoom(0);
+    } else if (
+      this.islandLimit !== NO_DEADLINE &&
+      fixups.veneerBytes + this.pendingBytes() > this.islandLimit
+    ) {
+      this.ensureRoom(0);
     }
   }
 
@@ -504,7 +513,9 @@ export class CodeBuffer {
   private hasRoom(extra: number): boolean {
     const fixups = this.fixups;
     const end = this.length + this.margin + extra + fixups.veneerBytes;
-    return end <= fixups.soonestVeneer && end + this.pendingBytes() <= fixups.soonestRigid;
+    if (end > fixups.soonestVeneer) return false;
+    const island = this.pendingBytes();
+    return end + island <= fixups.soonestRigid && fixups.veneerBytes + island <= this.islandLimit;
   }
 
   private tailIsUnreachable(): boolean {
@@ -775,7 +786,9 @@ export class CodeBuffer {
       this.shrunkCount = shrinkBranches(this);
     }
     fixups.recomputeSoonest();
-    this.sweep(this.length + this.margin + fixups.veneerBytes + this.pendingBytes(), this.forceVeneers);
+    const worst = this.margin + fixups.veneerBytes + this.pendingBytes();
+    if (worst > this.largestIsland) this.largestIsland = worst;
+    this.sweep(this.length + worst, this.forceVeneers);
     this.writeTraps();
     this.writePool();
     this.settle();

@@ -1,0 +1,495 @@
+// The whole module's text: finished functions (and blocks of data) one behind the other, every use of a function's
+// start resolved. Offsets are Float64, from the start of the text; a function's bytes are kept by reference and
+// patched in place, never copied.
+//
+// A fixup whose target is not placed yet waits, in the queue of its kind (deadlines rise within a kind) and in the
+// list of its target's uses; when the target is placed, its uses are patched. An island of veneers is written between
+// two functions when a deadline could be missed. Invariant, before a function of n bytes is appended behind a gap:
+//     start + n + the largest island that could be needed then <= soonest deadline, its own fixups included.
+// The largest island counts each target that is waited for once, because the uses of one target share a veneer: there
+// is one veneer for each target and island, and a later use takes an earlier veneer that it reaches. Only fixups with a
+// deadline inside the threshold get one; a veneer's own fixup, of a longer kind, waits in turn (aarch64: 26 bits, then
+// full range). A call back to a target out of reach waits for a veneer in the same way. Each fixup is looked at a
+// bounded number of times, so the cost is linear.
+//
+// A gap of a MiB or more starts a new run, which the object writer makes a section of its own. No gap is materialised.
+import { IntColumn } from '../support/int_column.ts';
+import { fits, islandCosts } from './fixup_kinds.ts';
+import type { FixupIsa } from './fixup_kinds.ts';
+import { FixupRow } from './function_code.ts';
+import type { FunctionCode } from './function_code.ts';
+import { LayoutRandom } from './layout_order.ts';
+
+/** A gap of at least this many bytes starts a new run. */
+export const RUN_GAP = 1 << 20;
+/** Alignment of every run but the first: the largest page size. */
+export const RUN_ALIGN = 1 << 16;
+
+export interface TextLayoutOptions {
+  /** Bytes of empty space behind each function (`--x-pad-functions`). */
+  readonly padFunctions?: number;
+  /** Every call goes through a veneer (`--x-force-veneers`). */
+  readonly forceVeneers?: boolean;
+  /** Seed of random paddings (`--x-layout-seed`); 0: none. */
+  readonly layoutSeed?: number;
+}
+
+/** Bytes at an offset from the start of the text. */
+export interface TextChunk {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Contiguous text. Between chunks lie holes of less than RUN_GAP, to be filled with the ISA's fill byte. */
+export interface TextRun {
+  readonly offset: number;
+  readonly size: number;
+  readonly chunks: readonly TextChunk[];
+}
+
+export interface TextImage {
+  /** End of the last run. */
+  readonly size: number;
+  readonly runs: readonly TextRun[];
+  /** By symbol: offset from the start of the text (-1 if nothing was appended under it) and bytes. */
+  readonly symbolOffset: Float64Array;
+  readonly symbolSize: Float64Array;
+  /** Veneers in the islands between functions, by rising offset: offset, bytes, the symbol that it leads to. */
+  readonly veneerOffset: Float64Array;
+  readonly veneerSize: Int32Array;
+  readonly veneerSymbol: Int32Array;
+  /** Pairs [start, end) of data among the code, from the start of the text, rising. */
+  readonly dataRanges: Float64Array;
+}
+
+export class TextLayout {
+  /** Islands written, and steps of all loops over fixups (for tests that the cost is linear). */
+  islandCount = 0;
+  work = 0;
+  /** Largest island that might have had to be written when one was, with the function to come before the next one. */
+  largestIsland = 0;
+
+  private readonly costs: Int32Array;
+  private readonly maxCost: number;
+  private readonly costlyKinds: number[];
+  private readonly padFunctions: number;
+  private readonly force: boolean;
+  private readonly random: LayoutRandom | null;
+
+  private end = 0;
+  private readonly blockBytes: Uint8Array[] = [];
+  private readonly blockOffset: number[] = [];
+  private readonly blockData: Int32Array[] = [];
+  /** First block of each run. */
+  private readonly runBlock: number[] = [0];
+
+  private symbolOffset = new Float64Array(1024).fill(-1);
+  private symbolSize = new Float64Array(1024);
+  private symbolCount = 0;
+  private readonly symbolFirstUse = new IntColumn(1024);
+  private readonly symbolWaiting = new IntColumn(1024);
+  /** Last veneer for the symbol: index into the veneer columns, or -1. */
+  private readonly symbolVeneer = new IntColumn(1024);
+
+  /** Waiting fixups. */
+  private readonly block = new IntColumn(1024);
+  private readonly local = new IntColumn(1024);
+  private readonly symbol = new IntColumn(1024);
+  private readonly kind = new IntColumn(1024);
+  private readonly addend = new IntColumn(1024);
+  private readonly state = new IntColumn(1024);
+  private readonly next = new IntColumn(1024);
+  private readonly nextUse = new IntColumn(1024);
+  private readonly head: Int32Array;
+  private readonly tail: Int32Array;
+  /** Symbols with a waiting fixup; fixups that wait for nothing but a forced veneer. */
+  private distinct = 0;
+  private forced = 0;
+  /** The symbol about to be placed, at an offset of at most `nextReached`: its uses that reach so far need no veneer. */
+  private nextSymbol = -1;
+  private nextReached = 0;
+
+  private readonly veneerBlock = new IntColumn(64);
+  private readonly veneerLocal = new IntColumn(64);
+  private readonly veneerKind = new IntColumn(64);
+  private readonly veneerSize = new IntColumn(64);
+  private readonly veneerSymbol = new IntColumn(64);
+
+  constructor(
+    readonly isa: FixupIsa,
+    options: TextLayoutOptions = {},
+  ) {
+    this.costs = islandCosts(isa);
+    this.maxCost = this.costs.reduce((a, b) => Math.max(a, b), 0);
+    this.costlyKinds = isa.kinds.map((_, k) => k).filter((k) => this.costs[k] > 0);
+    this.costlyKinds.sort((a, b) => isa.kinds[b].forward - isa.kinds[a].forward);
+    this.padFunctions = options.padFunctions ?? 0;
+    this.force = options.forceVeneers === true;
+    this.random = options.layoutSeed ? new LayoutRandom(options.layoutSeed) : null;
+    this.head = new Int32Array(isa.kinds.length).fill(-1);
+    this.tail = new Int32Array(isa.kinds.length).fill(-1);
+  }
+
+  /** Offset of the first byte behind everything appended so far. */
+  get size(): number {
+    return this.end;
+  }
+
+  /** Offset of `symbol` in the text, or -1 while it is not placed. */
+  offsetOf(symbol: number): number {
+    return symbol < this.symbolCount ? this.symbolOffset[symbol] : -1;
+  }
+
+  /**
+   * Appends `code` under the symbol index `symbol` and returns its offset. `code.bytes` is patched in place, until
+   * `finish`. Throws if the symbol is placed already, or if a function is so long, for the reach of its own fixups,
+   * that no island behind it could be reached.
+   */
+  append(code: FunctionCode, symbol: number): number {
+    this.growSymbols(symbol);
+    if (this.symbolOffset[symbol] >= 0) throw new Error(`symbol ${symbol} is placed twice`);
+    const start = this.makeRoom(code, symbol);
+    if (start - this.end >= RUN_GAP && this.blockBytes.length > 0) this.runBlock.push(this.blockBytes.length);
+    const block = this.pushBlock(start, code.bytes, code.dataRanges);
+    this.symbolOffset[symbol] = start;
+    this.symbolSize[symbol] = code.bytes.length;
+    this.end = start + code.bytes.length;
+    this.patchUses(symbol, start);
+    const rows = code.fixups;
+    for (let row = 0; row < rows.length; row += FixupRow.Size) {
+      this.use(
+        block,
+        rows[row + FixupRow.Offset],
+        rows[row + FixupRow.Symbol],
+        rows[row + FixupRow.Kind],
+        rows[row + FixupRow.Addend],
+        State.Open,
+      );
+    }
+    return start;
+  }
+
+  /** Ends the text. Throws if a symbol that is used was never placed. */
+  finish(): TextImage {
+    if (this.forced > 0) this.writeIsland(-Infinity, true);
+    while (this.distinct > 0) {
+      for (let s = 0; s < this.symbolCount; s++) {
+        if (this.symbolWaiting.data[s] > 0 && this.symbolOffset[s] < 0) {
+          throw new Error(`symbol ${s} is used and was never placed`);
+        }
+      }
+      this.writeIsland(Infinity, false);
+    }
+    return this.image();
+  }
+
+  // ---- Placing ----
+
+  /** Writes the islands that must come before `code`; returns where it will start. */
+  private makeRoom(code: FunctionCode, symbol: number): number {
+    let pad = this.blockBytes.length > 0 ? this.padFunctions : 0;
+    if (this.random !== null && this.blockBytes.length > 0) pad += this.random.padding();
+    if (this.forced > 0) this.writeIsland(-Infinity, true);
+    const rows = code.fixups;
+    let ownDeadline = Infinity;
+    let ownTargets = 0;
+    for (let row = 0; row < rows.length; row += FixupRow.Size) {
+      const kindIndex = rows[row + FixupRow.Kind];
+      if (this.costs[kindIndex] === 0) continue;
+      const kind = this.isa.kinds[kindIndex];
+      const offset = rows[row + FixupRow.Offset];
+      const addend = rows[row + FixupRow.Addend];
+      const target = this.offsetOf(rows[row + FixupRow.Symbol]);
+      if (target >= 0 && !this.force) {
+        // Far enough from its reach that islands and gaps before the function do not matter.
+        const slack = pad + RUN_ALIGN + code.align + (this.distinct + rows.length) * this.maxCost;
+        if (target + addend - (this.end + offset + slack) >= -kind.backward) continue;
+      }
+      ownTargets++;
+      ownDeadline = Math.min(ownDeadline, offset + kind.forward - addend);
+    }
+    for (;;) {
+      const start = this.placeAfter(pad, code.align);
+      const island = (this.distinct + ownTargets) * this.maxCost + 64;
+      const limit = start + code.bytes.length + island;
+      this.nextSymbol = symbol;
+      this.nextReached = start + island;
+      const soonest = this.soonestDeadline();
+      if (soonest >= limit && start + ownDeadline >= limit) {
+        this.nextSymbol = -1;
+        return start;
+      }
+      if (this.distinct === 0) {
+        throw new Error(
+          `a function of ${code.bytes.length} bytes is out of reach of its own fixups' veneers`,
+        );
+      }
+      this.largestIsland = Math.max(this.largestIsland, island + code.bytes.length);
+      this.writeIsland(soonest < limit ? limit : Infinity, false);
+    }
+  }
+
+  private placeAfter(pad: number, align: number): number {
+    const start = alignUp(this.end + pad, align);
+    return start - this.end >= RUN_GAP && this.blockBytes.length > 0
+      ? alignUp(start, Math.max(align, RUN_ALIGN))
+      : start;
+  }
+
+  private pushBlock(offset: number, bytes: Uint8Array, dataRanges: Int32Array): number {
+    this.blockBytes.push(bytes);
+    this.blockOffset.push(offset);
+    this.blockData.push(dataRanges);
+    return this.blockBytes.length - 1;
+  }
+
+  private growSymbols(symbol: number): void {
+    if (symbol < this.symbolCount) return;
+    const count = symbol + 1;
+    if (count > this.symbolOffset.length) {
+      const capacity = Math.max(count, this.symbolOffset.length * 2);
+      const offsets = new Float64Array(capacity).fill(-1);
+      offsets.set(this.symbolOffset);
+      this.symbolOffset = offsets;
+      const sizes = new Float64Array(capacity);
+      sizes.set(this.symbolSize);
+      this.symbolSize = sizes;
+    }
+    this.symbolFirstUse.resize(count, -1);
+    this.symbolWaiting.resize(count, 0);
+    this.symbolVeneer.resize(count, -1);
+    this.symbolCount = count;
+  }
+
+  // ---- Fixups ----
+
+  /** Patches a use of `symbol`, or lets it wait. */
+  private use(
+    block: number,
+    local: number,
+    symbol: number,
+    kindIndex: number,
+    addend: number,
+    state: State,
+  ): void {
+    this.work++;
+    this.growSymbols(symbol);
+    const kind = this.isa.kinds[kindIndex];
+    const target = this.symbolOffset[symbol];
+    const forced = this.force && state === State.Open && kind.veneer !== null;
+    if (target >= 0 && !forced) {
+      const displacement = target + addend - (this.blockOffset[block] + local);
+      if (fits(kind, displacement)) {
+        kind.patch(this.blockBytes[block], local, displacement);
+        return;
+      }
+    }
+    const i = this.block.push(block);
+    this.local.push(local);
+    this.symbol.push(symbol);
+    this.kind.push(kindIndex);
+    this.addend.push(addend);
+    this.state.push(forced ? State.Forced : state);
+    this.next.push(-1);
+    if (forced) this.forced++;
+    if (target < 0) {
+      this.nextUse.push(this.symbolFirstUse.data[symbol]);
+      this.symbolFirstUse.data[symbol] = i;
+    } else {
+      this.nextUse.push(-1);
+      if (kind.veneer === null) {
+        throw new Error(`${kind.name} at ${this.blockOffset[block] + local} cannot reach ${target}`);
+      }
+    }
+    if (this.symbolWaiting.data[symbol]++ === 0) this.distinct++;
+    if (this.tail[kindIndex] < 0) this.head[kindIndex] = i;
+    else this.next.data[this.tail[kindIndex]] = i;
+    this.tail[kindIndex] = i;
+  }
+
+  private finishFixup(i: number): void {
+    if (this.state.data[i] === State.Forced) this.forced--;
+    this.state.data[i] = State.Done;
+    const symbol = this.symbol.data[i];
+    if (--this.symbolWaiting.data[symbol] === 0) this.distinct--;
+  }
+
+  /** `symbol` has been placed: patches what waits for it. */
+  private patchUses(symbol: number, target: number): void {
+    for (let i = this.symbolFirstUse.data[symbol]; i >= 0; i = this.nextUse.data[i]) {
+      this.work++;
+      if (this.state.data[i] === State.Done || this.state.data[i] === State.Forced) continue;
+      this.patch(i, target);
+    }
+    this.symbolFirstUse.data[symbol] = -1;
+  }
+
+  /** Patches the waiting fixup `i` to go to `target`, which must be in reach. */
+  private patch(i: number, target: number): void {
+    const kind = this.isa.kinds[this.kind.data[i]];
+    const block = this.block.data[i];
+    const offset = this.blockOffset[block] + this.local.data[i];
+    const displacement = target + this.addend.data[i] - offset;
+    if (!fits(kind, displacement)) throw new Error(`${kind.name} at ${offset} cannot reach ${target}`);
+    kind.patch(this.blockBytes[block], this.local.data[i], displacement);
+    this.finishFixup(i);
+  }
+
+  private first(kindIndex: number): number {
+    let i = this.head[kindIndex];
+    while (i >= 0 && this.state.data[i] === State.Done) {
+      this.work++;
+      i = this.next.data[i];
+    }
+    this.head[kindIndex] = i;
+    if (i < 0) this.tail[kindIndex] = -1;
+    return i;
+  }
+
+  private deadline(i: number): number {
+    const offset = this.blockOffset[this.block.data[i]] + this.local.data[i];
+    return offset + this.isa.kinds[this.kind.data[i]].forward - this.addend.data[i];
+  }
+
+  /** True if the function about to be placed is the target of `i` and will be in its reach. */
+  private isReached(i: number): boolean {
+    if (this.symbol.data[i] !== this.nextSymbol || this.state.data[i] === State.Forced) return false;
+    return this.deadline(i) >= this.nextReached;
+  }
+
+  private soonestDeadline(): number {
+    let soonest = Infinity;
+    for (let k = 0; k < this.head.length; k++) {
+      let i = this.first(k);
+      while (i >= 0 && (this.state.data[i] === State.Done || this.isReached(i))) {
+        this.work++;
+        i = this.next.data[i];
+      }
+      if (i >= 0) soonest = Math.min(soonest, this.deadline(i));
+    }
+    return soonest;
+  }
+
+  // ---- Islands ----
+
+  /**
+   * Writes an island behind the last block: veneers for the waiting fixups with a deadline before `threshold`, and
+   * for forced ones if `force`. Longer kinds come first, so that shorter ones can share their veneers.
+   */
+  private writeIsland(threshold: number, force: boolean): void {
+    const blocks = this.blockBytes.length;
+    for (let again = true; again;) {
+      again = false;
+      for (let k = 0; k < this.costlyKinds.length; k++) {
+        for (let i = this.first(this.costlyKinds[k]); i >= 0; i = this.next.data[i]) {
+          this.work++;
+          const state = this.state.data[i];
+          if (state === State.Done || this.isReached(i)) continue;
+          if (!(this.deadline(i) < threshold)) {
+            if (!force) break;
+            if (state !== State.Forced) continue;
+          }
+          this.veneerFor(i, blocks);
+          again = true;
+        }
+      }
+    }
+    if (this.blockBytes.length > blocks) {
+      this.islandCount++;
+      const length = this.end - this.blockOffset[blocks];
+      this.blockBytes[blocks] = this.blockBytes[blocks].subarray(0, length);
+    }
+  }
+
+  /** Sends fixup `i` to a veneer in reach, or to a new one in the island whose block is `island`. */
+  private veneerFor(i: number, island: number): void {
+    const kindIndex = this.kind.data[i];
+    const kind = this.isa.kinds[kindIndex];
+    const symbol = this.symbol.data[i];
+    const known = this.symbolVeneer.data[symbol];
+    if (known >= 0 && this.isa.kinds[this.veneerKind.data[known]].forward > kind.forward) {
+      const target = this.blockOffset[this.veneerBlock.data[known]] + this.veneerLocal.data[known];
+      const offset = this.blockOffset[this.block.data[i]] + this.local.data[i];
+      if (fits(kind, target + this.addend.data[i] - offset)) {
+        this.patch(i, target);
+        return;
+      }
+    }
+    const veneer = kind.veneer;
+    if (veneer === null) throw new Error(`${kind.name} misses its deadline and has no veneer`);
+    const at = alignUp(this.end, veneer.align);
+    if (this.blockBytes.length === island) this.pushBlock(at, new Uint8Array(256), new Int32Array(0));
+    const local = at - this.blockOffset[island];
+    let bytes = this.blockBytes[island];
+    if (local + veneer.size > bytes.length) {
+      const grown = new Uint8Array(Math.max(bytes.length * 2, local + veneer.size));
+      grown.set(bytes);
+      this.blockBytes[island] = grown;
+      bytes = grown;
+    }
+    bytes.fill(this.isa.fillByte, this.end - this.blockOffset[island], local);
+    veneer.write(bytes, local);
+    this.end = at + veneer.size;
+    this.patch(i, at);
+    this.symbolVeneer.data[symbol] = this.veneerBlock.push(island);
+    this.veneerLocal.push(local);
+    this.veneerKind.push(veneer.kind);
+    this.veneerSize.push(veneer.size);
+    this.veneerSymbol.push(symbol);
+    this.use(island, local + veneer.fixupOffset, symbol, veneer.kind, veneer.addend, State.OpenInVeneer);
+  }
+
+  // ---- Result ----
+
+  private image(): TextImage {
+    const runs: TextRun[] = [];
+    for (let r = 0; r < this.runBlock.length; r++) {
+      const first = this.runBlock[r];
+      const behind = r + 1 < this.runBlock.length ? this.runBlock[r + 1] : this.blockBytes.length;
+      if (first === behind) continue;
+      const chunks: TextChunk[] = [];
+      for (let b = first; b < behind; b++) {
+        chunks.push({ offset: this.blockOffset[b], bytes: this.blockBytes[b] });
+      }
+      const last = chunks[chunks.length - 1];
+      const offset = chunks[0].offset;
+      runs.push({ offset, size: last.offset + last.bytes.length - offset, chunks });
+    }
+    let ranges = 0;
+    for (const rows of this.blockData) ranges += rows.length;
+    const dataRanges = new Float64Array(ranges);
+    let at = 0;
+    for (let b = 0; b < this.blockData.length; b++) {
+      const rows = this.blockData[b];
+      for (let i = 0; i < rows.length; i++) dataRanges[at++] = this.blockOffset[b] + rows[i];
+    }
+    const veneers = this.veneerBlock.length;
+    const veneerOffset = new Float64Array(veneers);
+    for (let v = 0; v < veneers; v++) {
+      veneerOffset[v] = this.blockOffset[this.veneerBlock.data[v]] + this.veneerLocal.data[v];
+    }
+    return {
+      size: this.end,
+      runs,
+      symbolOffset: this.symbolOffset.slice(0, this.symbolCount),
+      symbolSize: this.symbolSize.slice(0, this.symbolCount),
+      veneerOffset,
+      veneerSize: this.veneerSize.data.slice(0, veneers),
+      veneerSymbol: this.veneerSymbol.data.slice(0, veneers),
+      dataRanges,
+    };
+  }
+}
+
+/** What a waiting fixup is. */
+const enum State {
+  Open,
+  Done,
+  OpenInVeneer,
+  /** Waits for a veneer even if its target is in reach. */
+  Forced,
+}
+
+function alignUp(offset: number, align: number): number {
+  return Math.ceil(offset / align) * align;
+}
