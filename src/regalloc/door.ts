@@ -11,7 +11,15 @@
 //   has no operands of its own;
 // - a fixed def or use names a register of the right file, which may be outside the allocatable set only if no
 //   vreg's lifetime there exceeds the operand (the allocator moves values in and out next to the instruction);
-// - the terminator has no def operands.
+// - the terminator has no def operands;
+// - the entry has neither predecessors nor parameters; the terminator of a block with one successor has no operands and no
+//   clobbers (the moves of its edge stand before it);
+// - at most one def of an instruction reuses a use, which is early and not Stack. The other uses of that instruction, except
+//   those of the same vreg, keep out of the def's register.
+//
+// Guarantees of the output beyond the operands' constraints: both operands of a Move get one location (a copy that remains is an
+// edit, so a Move itself emits nothing); the def of an instruction named by vregRemat gets NO_LOCATION if nothing
+// reads it from there, and the instruction then emits nothing.
 //
 // Program points: instruction i has an early point 2*i and a late point 2*i+1. A use at early lives until early,
 // a use at late until late; a def at late starts at late, a def at early starts at early (it then conflicts with
