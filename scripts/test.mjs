@@ -3,7 +3,8 @@
 // crashes or hangs fails alone.
 //   node scripts/test.mjs [WORD...] [-MOCHA-OPTION...]
 // runs only the files whose path contains one of the words. Output: one line a file, then each failure in full, the
-// skips counted by reason, and `N passed, N failed`. Exit status 1 if anything failed or nothing ran.
+// skips counted by reason, and `N passed, N failed`. Lines that a test prints with `# ` at their start (figures,
+// counts of what was left out) stand below its line. Exit status 1 if anything failed or nothing ran.
 // WASM2NATIVE_TEST_ALL=1 makes a skip a failure. WASM2NATIVE_TEST_JOBS sets the number of processes.
 import { spawn } from 'node:child_process';
 import { readdirSync, rmSync } from 'node:fs';
@@ -43,7 +44,7 @@ async function bundle(files) {
 /** Runs one bundled file; resolves to its counts, failures and skips. Never rejects. */
 function runFile(file, mochaArgs) {
   return new Promise((resolve) => {
-    const result = { file, passed: 0, failures: [], skips: [], ms: 0 };
+    const result = { file, passed: 0, failures: [], skips: [], notes: [], ms: 0 };
     const built = `build/${file.replace(/\.ts$/, '.js')}`;
     const mocha = path.join(root, 'node_modules/mocha/bin/mocha.js');
     const reporter = path.join(root, 'scripts/test_reporter.cjs');
@@ -57,6 +58,9 @@ function runFile(file, mochaArgs) {
       output = (output + chunk).slice(-LAST_OUTPUT_BYTES);
     };
     child.stdout.setEncoding('utf8').on('data', keep);
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (line.startsWith('# ')) result.notes.push(line.slice(2));
+    });
     child.stderr.setEncoding('utf8').on('data', keep);
     let ended = false;
     createInterface({ input: child.stdio[3] }).on('line', (line) => {
@@ -85,6 +89,7 @@ function report(result) {
   const failed = result.failures.length > 0 ? `, ${result.failures.length} FAILED` : '';
   const seconds = (result.ms / 1000).toFixed(1);
   console.log(`${result.file}: ${result.passed} passed${skipped}${failed} (${seconds} s)`);
+  for (const note of result.notes) console.log(`  ${note}`);
 }
 
 function summary(results) {
@@ -120,6 +125,7 @@ const results = broken.map(({ file, text }) => ({
   passed: 0,
   failures: [{ title: 'does not bundle', text }],
   skips: [],
+  notes: [],
   ms: 0,
 }));
 results.forEach(report);
