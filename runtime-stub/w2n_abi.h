@@ -38,8 +38,8 @@ enum {
   W2N_S_ELEMENTS,
   W2N_S_DATA,
   W2N_S_EXPRS,
-  W2N_S_CALL_SITES, /* layout: src/emit/tables.ts; count in bytes */
-  W2N_S_LOCATIONS,  /* layout: src/emit/tables.ts; count in bytes */
+  W2N_S_CALL_SITES, /* the stream of src/emit/tables.ts; count in bytes */
+  W2N_S_LOCATIONS,  /* the index of src/emit/tables.ts; count in bytes */
   W2N_S_NAMES,      /* w2n_string per function, count 0 or the number of functions */
   W2N_S_CONFIG,     /* count in bytes */
   W2N_SECTIONS

@@ -53,9 +53,9 @@ export const enum Section {
   Elements,
   Data,
   Exprs,
-  /** Count in bytes; layout: src/emit/tables.ts. */
+  /** The stream of src/emit/tables.ts; count in bytes. */
   CallSites,
-  /** Count in bytes; layout: src/emit/tables.ts. */
+  /** The index of src/emit/tables.ts; count in bytes. */
   Locations,
   /** {u32 offset, u32 bytes} per function; count is 0 or the number of functions. */
   Names,
