@@ -52,7 +52,7 @@ const holder = globalThis as typeof globalThis & { [reasonsKey]?: Reasons };
 const reasons: Reasons = (holder[reasonsKey] ??= new WeakMap<object, string>());
 
 function subject(context: Mocha.Context): object {
-  const runnable = context.test;
+  const runnable: (Mocha.Runnable & { type?: string }) | undefined = context.test;
   if (runnable === undefined) throw new Error('need() is called outside a test and outside a hook');
   if (runnable.type !== 'hook') return runnable;
   const isEach = runnable.title.startsWith('"before each"');
