@@ -36,6 +36,8 @@ export function decodeImmediates(v: FuncValidator, imm: Imm): void {
       blockType(v);
       return;
     case Imm.Label:
+      v.imm0 = label(v);
+      return;
     case Imm.Type:
       v.imm0 = r.u32();
       return;
@@ -165,7 +167,7 @@ function blockType(v: FuncValidator): void {
   } else {
     const offset = r.pos;
     const index = r.s33();
-    if (index < 0) malformed(offset, 'malformed block type');
+    if (index < 0) malformed(offset, 'malformed block type: a type code in more than one byte');
     requireFuncType(v.module, index, offset);
     v.module.used |= 1 << Proposal.MultiValue;
     const t = v.types;
@@ -183,7 +185,14 @@ function labelTable(v: FuncValidator): void {
   if (count >= r.end - r.pos) malformed(r.pos, 'unexpected end');
   v.imm0 = count;
   v.labels.clear();
-  for (let i = 0; i <= count; i++) v.labels.push(r.u32());
+  for (let i = 0; i <= count; i++) v.labels.push(label(v));
+}
+
+/** Reads a label that must name a frame. */
+function label(v: FuncValidator): number {
+  const depth = v.r.u32();
+  if (depth >= v.depth) invalid(v.opOffset, `unknown label ${depth}`);
+  return depth;
 }
 
 function memArg(v: FuncValidator, imm: Imm): void {
@@ -270,6 +279,6 @@ function catchClauses(v: FuncValidator): void {
     }
     v.labels.push(kind);
     v.labels.push(tag);
-    v.labels.push(r.u32());
+    v.labels.push(label(v));
   }
 }

@@ -326,9 +326,8 @@ export class FuncValidator {
     );
   }
 
-  /** Index in the ctl columns of the frame that label `label` names; throws `invalid` if there is none. */
+  /** Index in the ctl columns of the frame that a label names (immediates are checked when decoded: label < depth). */
   frameOfLabel(label: number): number {
-    if (label >= this.depth) invalid(this.opOffset, `unknown label ${label}`);
     return this.depth - 1 - label;
   }
 

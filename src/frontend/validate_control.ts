@@ -1,10 +1,11 @@
 // Validation of operators 0x00 to 0x1f: control, calls, exceptions, drop and select (specification 3.4.2, 3.4.3).
 import { invalid } from './errors.ts';
+import { Proposal } from './features.ts';
 import { Op } from './opcodes.ts';
 import { opName } from './operators.ts';
 import { EXNREF, FUNCREF, HeapType, isRef, refTo, TypeBits, typeName, ValType } from './types.ts';
 import type { FuncValidator } from './validate.ts';
-import { requireFuncType } from './value_type.ts';
+import { requireFuncType, useProposal } from './value_type.ts';
 
 /** Validates the operator; false if it was the body's final `end`. */
 export function validateControl(v: FuncValidator, op: Op): boolean {
@@ -194,6 +195,7 @@ function popCallee(v: FuncValidator): void {
 
 /** Pops the function reference of a call_ref; imm0 is its type. */
 function popFuncRef(v: FuncValidator): void {
+  useProposal(v.module, Proposal.FunctionReferences, v.opOffset, opName(v.op));
   requireFuncType(v.module, v.imm0, v.opOffset);
   v.pop(v.types.refToType(v.imm0, true));
 }

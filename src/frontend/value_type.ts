@@ -71,7 +71,7 @@ export function readHeapType(m: Module, r: Reader): number {
     return heap | TypeBits.AbstractHeap;
   }
   const index = r.s33();
-  if (index < 0) malformed(offset, 'malformed heap type');
+  if (index < 0) malformed(offset, 'malformed heap type: a type code in more than one byte');
   useProposal(m, Proposal.FunctionReferences, offset, 'a reference to a defined type');
   if (index >= m.types.canonical.length) invalid(offset, `unknown type ${index}`);
   return m.types.canonical.data[index]!;

@@ -55,7 +55,7 @@ function checkArchive(archive: SpecArchive, features: FeatureSet): Tally {
 function report(tally: Tally, what: string): void {
   const counts = [...tally.byProposal].sort().map(([name, count]) => `${name} ${count}`);
   console.log(
-    `      ${what}: ${tally.passed} as demanded; by proposal not enabled: ${counts.join(', ') || 'none'}; ` +
+    `# ${what}: ${tally.passed} as demanded; by proposal not enabled: ${counts.join(', ') || 'none'}; ` +
       `${tally.limit} beyond a limit, ${tally.obsolete} obsolete; ${tally.text} in text form apart`,
   );
 }

@@ -134,5 +134,6 @@ export function isFileCommand(command: SpecCommand): command is SpecFileCommand 
 
 /** The bytes of the module that a command names. */
 export function specModule(script: SpecScript, command: SpecFileCommand): Uint8Array {
-  return readFileSync(path.join(script.dir, command.filename));
+  // Not the Buffer itself: its slice() shares memory, unlike that of Uint8Array.
+  return new Uint8Array(readFileSync(path.join(script.dir, command.filename)));
 }
