@@ -180,6 +180,17 @@ typedef struct w2n_expr_op {
   uint64_t hi;
 } w2n_expr_op;
 
+/* A row of W2N_S_LOCATIONS: src/emit/tables.ts describes it and the records in the stream W2N_S_CALL_SITES. */
+typedef struct w2n_code_row {
+  uint64_t offset;
+  uint32_t bytes;
+  uint32_t frame_bytes; /* from sp in the body to the return address (x86_64) or the frame's end (aarch64) */
+  uint32_t saved_mask;
+  uint32_t locations;  /* offsets into the stream */
+  uint32_t call_sites;
+  uint32_t function; /* W2N_NONE: a thunk */
+} w2n_code_row;
+
 /* ---- Objects that compiled code reads ---- */
 
 struct w2n_memory {
@@ -303,6 +314,7 @@ W2N_AT(w2n_type_row, host_thunk, 32);
 W2N_SIZE(w2n_function_row, 40);
 W2N_AT(w2n_function_row, type, 16);
 W2N_AT(w2n_function_row, prologue_bytes, 36);
+W2N_SIZE(w2n_code_row, 32);
 W2N_SIZE(w2n_export_row, 16);
 W2N_SIZE(w2n_import_row, 24);
 W2N_SIZE(w2n_memory_row, 32);

@@ -140,9 +140,8 @@ typedef struct w2n_imports {
 
 /* ---- Instances ---- */
 
-/* Makes an instance and runs the module's start function. `imports` may be NULL. On an error *out is NULL, except that
- * after W2N_TRAPPED it is the instance when something outside may refer to it (then it has to live on, and is to be
- * freed like any other). */
+/* Makes an instance and runs the module's start function. `imports` may be NULL. *out is NULL after an error, except
+ * after W2N_TRAPPED: then it is the instance, as others may refer to it by now; it is to be freed like any other. */
 int w2n_instantiate(const w2n_module *module, const w2n_imports *imports, w2n_instance **out);
 
 /* Frees an instance and the memories and tables that it defined. Nothing that was imported from it may be used
