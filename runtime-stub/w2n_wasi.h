@@ -11,8 +11,16 @@
 typedef enum w2n_grant_kind {
   W2N_GRANT_DIR,        /* text: HOST or HOST::GUEST */
   W2N_GRANT_ENV,        /* text: NAME=VALUE, or NAME to pass the host's value through */
-  W2N_GRANT_LISTEN,     /* text: address */
-  W2N_GRANT_INHERIT_ENV /* text: "" */
+  W2N_GRANT_LISTEN,     /* text: ADDR:PORT */
+  W2N_GRANT_INHERIT_ENV, /* text: "" */
+  W2N_GRANT_ARG0,           /* text: what the program sees as its own name instead of argv[0] */
+  W2N_GRANT_MAX_OPEN_FILES, /* text: decimal number */
+  W2N_GRANT_WALK,           /* --x-walk; text: "" */
+  W2N_GRANT_ALLOW_DEVICES,  /* text: "" */
+  W2N_GRANT_CLOCK,          /* fixed clock; text: ns since 1970, or START/STEP in ns */
+  W2N_GRANT_SEED,           /* seeded random; text: decimal number */
+  W2N_GRANT_TIMEOUT,        /* wall clock; text: milliseconds; the process then reports it and exits with 134 */
+  W2N_GRANT_SECCOMP         /* Linux; text: "" */
 } w2n_grant_kind;
 
 typedef struct w2n_grant {
