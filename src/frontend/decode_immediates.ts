@@ -170,11 +170,13 @@ function blockType(v: FuncValidator): void {
     if (index < 0) malformed(offset, 'malformed block type: a type code in more than one byte');
     requireFuncType(v.module, index, offset);
     v.module.used |= 1 << Proposal.MultiValue;
+    // Of the canonical type, so that equal block types have the same lists.
     const t = v.types;
-    v.blockParamFirst = t.first.data[index]!;
-    v.blockParamCount = t.paramCount.data[index]!;
-    v.blockResultFirst = t.firstResult.data[index]!;
-    v.blockResultCount = t.resultCount.data[index]!;
+    const type = t.canonical.data[index]!;
+    v.blockParamFirst = t.first.data[type]!;
+    v.blockParamCount = t.paramCount.data[type]!;
+    v.blockResultFirst = t.firstResult.data[type]!;
+    v.blockResultCount = t.resultCount.data[type]!;
   }
 }
 

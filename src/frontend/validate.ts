@@ -111,6 +111,10 @@ export class FuncValidator {
   /** Locals set since, innermost last; frames remember its length in ctlInitHeight. */
   readonly initStack = new IntColumn();
 
+  /** By index in types.pool: the series of checkOnce that checked the list starting there. */
+  private checkedBy: Int32Array = new Int32Array(0);
+  private checkSerial = 0;
+
   constructor(module: Module) {
     this.module = module;
     this.types = module.types;
@@ -317,6 +321,20 @@ export class FuncValidator {
       const type = this.stack[h]!;
       if (type !== pool[i]! && !this.types.isSubtype(type, pool[i]!)) this.mismatch(pool[i]!, type);
     }
+  }
+
+  /** Starts a series of checkOnce. */
+  beginChecks(): void {
+    const size = this.types.pool.length;
+    if (this.checkedBy.length < size) this.checkedBy = new Int32Array(size * 2);
+    this.checkSerial++;
+  }
+
+  /** checkList, but at most once for a list in a series: a br_table may name 65,520 labels of 1,000 types each. */
+  checkOnce(first: number, count: number): void {
+    if (this.checkedBy[first] === this.checkSerial) return;
+    this.checkedBy[first] = this.checkSerial;
+    this.checkList(first, count);
   }
 
   private mismatch(expected: number, found: number): never {

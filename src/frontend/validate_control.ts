@@ -151,14 +151,12 @@ function brTable(v: FuncValidator): void {
   const last = v.labels.length - 1;
   const labels = v.labels.data;
   const arity = v.labelCount(labels[last]!);
-  let checked = -1;
+  if (arity > 0) v.beginChecks();
   for (let i = 0; i <= last; i++) {
     const label = labels[i]!;
-    if (label === checked) continue;
-    checked = label;
     if (v.labelCount(label) !== arity)
       invalid(v.opOffset, 'type mismatch: br_table labels of different arity');
-    v.checkList(v.labelFirst(label), arity);
+    if (arity > 0) v.checkOnce(v.labelFirst(label), arity);
     v.target(label);
   }
   v.setUnreachable();
