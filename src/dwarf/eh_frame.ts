@@ -57,9 +57,8 @@ const ISAS: Readonly<Record<'x86_64' | 'aarch64', CfiIsa>> = {
 
 /** One function's place and frame. */
 export interface UnwindFunction {
-  /** Symbol that the code address is relative to (index into the object's symbols), and the distance from it. */
+  /** The function's own symbol (index into the object's symbols): Mach-O linkers take no other. */
   readonly symbol: number;
-  readonly offset: number;
   readonly bytes: number;
   /** Rows of UNWIND_ROW int32, by rising code offset. */
   readonly unwind: Int32Array;
@@ -90,7 +89,7 @@ export function encodeEhFrame(
     const start = out.length;
     out.u32(0);
     out.u32(start + 4); // distance back to the CIE, which is the section's first record
-    relocations.push({ section, offset: out.length, symbol: entry.symbol, kind, addend: entry.offset });
+    relocations.push({ section, offset: out.length, symbol: entry.symbol, kind, addend: 0 });
     writeAddress(out, 0, addressBytes);
     writeAddress(out, entry.bytes, addressBytes);
     out.uleb(0);

@@ -179,10 +179,8 @@ class ElfWriter {
       const ranges = section.dataRanges;
       let at = 0;
       for (let r = 0; r < ranges.length; r += 2) {
-        if (ranges[r] > at || r === 0) {
-          if (ranges[r] > at) mark(code, at);
-          mark(data, ranges[r]);
-        }
+        if (ranges[r] > at) mark(code, at);
+        if (ranges[r] > at || r === 0) mark(data, ranges[r]);
         at = ranges[r + 1];
       }
       if (at < section.size) mark(code, at);

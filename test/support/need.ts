@@ -12,6 +12,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'llvm-readobj-19': 'llvm-19',
   'llvm-objdump-19': 'llvm-19',
   'llvm-mc-19': 'llvm-19',
+  'ld64.lld-19': 'lld-19',
   'wasm-opt': 'binaryen',
   wat2wasm: 'wabt',
   wasm2c: 'wabt',
