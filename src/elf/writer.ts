@@ -232,13 +232,15 @@ class ElfWriter {
     };
     if (section === this.recordSection())
       for (const run of this.extraRuns()) put(0, run, RelocX86_64.None, 0);
-    for (const relocation of relocations)
-      put(
-        relocation.offset,
-        this.symbolNumber[relocation.symbol],
-        this.relocationType(relocation.kind),
-        relocation.addend,
-      );
+    for (const { offset, symbol, kind, addend } of relocations) {
+      const target = this.object.symbols[symbol];
+      const type = this.relocationType(kind);
+      // A distance to a global symbol could not be linked into a shared library, where another file may define it:
+      // it counts from the section. Section symbols have the number of their section.
+      const isOwn = target.section >= 0 && kind !== RelocationKind.Abs64;
+      if (isOwn) put(offset, target.section + 1, type, target.offset + addend);
+      else put(offset, this.symbolNumber[symbol], type, addend);
+    }
     const table = this.table(out.bytes(), 8);
     this.headers.push({
       ...table,

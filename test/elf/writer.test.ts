@@ -112,7 +112,7 @@ for (const isa of ['x86_64', 'aarch64'] as const) {
           [4, 0, abs64, header, 0],
           [4, 8, abs64, number('w2n_image_sample'), FAR_ADDEND],
           [4, 24, abs64, number('env__log'), 0],
-          [5, elf.relocations[4].offset, pc32, number('w2n_sample__answer'), 0],
+          [5, elf.relocations[4].offset, pc32, 1, ANSWER_OFFSET], // the section symbol of w2n_text
         ],
       );
       assert.ok(elf.relocations.every((r) => !elf.sections[r.section].isExecutable));
