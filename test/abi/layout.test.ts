@@ -5,7 +5,14 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as fc from 'fast-check';
-import { ABI_VERSION, MAGIC, SPAN_BYTES, TRAP_MESSAGES, TrapKind, VALUE_BYTES } from '../../src/abi/layout.ts';
+import {
+  ABI_VERSION,
+  MAGIC,
+  SPAN_BYTES,
+  TRAP_MESSAGES,
+  TrapKind,
+  VALUE_BYTES,
+} from '../../src/abi/layout.ts';
 import { exportSymbol, importSymbol, mangle } from '../../src/abi/mangle.ts';
 import { fromRoot } from '../support/paths.ts';
 
@@ -87,7 +94,8 @@ function members(): Member[] {
       if (name === 'ClosedEntry') continue;
       if (name in STRUCTS) {
         const type = STRUCTS[name];
-        const c = match[1] === 'Size' ? `sizeof(${type})` : `offsetof(${type}, ${FIELDS[key] ?? snake(match[1])})`;
+        const c =
+          match[1] === 'Size' ? `sizeof(${type})` : `offsetof(${type}, ${FIELDS[key] ?? snake(match[1])})`;
         found.push({ key, value, c });
       } else {
         assert.ok(name in CONSTANTS, `enum ${name} has no C side`);
@@ -131,7 +139,17 @@ describe('abi/layout', () => {
 
   it('gives a public header that C++ accepts and C accepts with all warnings', () => {
     const header = fromRoot('runtime-stub/wasm2native.h');
-    execFileSync('cc', ['-std=c99', '-pedantic', '-Wall', '-Wextra', '-Werror', '-fsyntax-only', '-x', 'c', header]);
+    execFileSync('cc', [
+      '-std=c99',
+      '-pedantic',
+      '-Wall',
+      '-Wextra',
+      '-Werror',
+      '-fsyntax-only',
+      '-x',
+      'c',
+      header,
+    ]);
     execFileSync('c++', ['-std=c++11', '-Wall', '-Wextra', '-Werror', '-fsyntax-only', '-x', 'c++', header]);
   });
 });
@@ -155,14 +173,18 @@ describe('abi/mangle', () => {
         'latin1',
       ).toString('utf8');
     fc.assert(
-      fc.property(fc.string({ unit: 'grapheme' }), fc.string({ unit: fc.constantFrom('_', 'Z', 'a', '0', 'F') }), (a, b) => {
-        for (const name of [a, b]) {
-          const mangled = mangle(name);
-          assert.match(mangled, /^([A-Za-z][A-Za-z0-9_]*)?$/);
-          assert.doesNotMatch(mangled, /__|^_|_$/);
-          assert.equal(unmangle(mangled), name);
-        }
-      }),
+      fc.property(
+        fc.string({ unit: 'grapheme' }),
+        fc.string({ unit: fc.constantFrom('_', 'Z', 'a', '0', 'F') }),
+        (a, b) => {
+          for (const name of [a, b]) {
+            const mangled = mangle(name);
+            assert.match(mangled, /^([A-Za-z][A-Za-z0-9_]*)?$/);
+            assert.doesNotMatch(mangled, /__|^_|_$/);
+            assert.equal(unmangle(mangled), name);
+          }
+        },
+      ),
     );
   });
 });
