@@ -96,6 +96,7 @@ class FastAllocator {
     this.lastUse.fill(0);
     this.clock = 0;
     this.edits.clear();
+    this.moves.reset();
     this.slots.reset();
     this.freeSlots[0].clear();
     this.freeSlots[1].clear();

@@ -1,5 +1,6 @@
 // Resolver of parallel moves: a set of moves that happen at once becomes a sequence of legal edits (register <-
-// register, register <- slot, slot <- register, register <- remat). Inputs: moves with distinct destinations, and
+// register, register <- slot, slot <- register, register <- remat). Inputs: moves with distinct destinations (a move may be
+// added twice), and
 // masks of registers that hold nothing of value. Cycles are broken by a free register or, without one, by an emergency slot;
 // slot <- slot goes through a free register or through one that is saved and restored.
 // Cost is linear in the number of moves. Slots are the same or disjoint (see edits.ts).
@@ -28,8 +29,12 @@ export class MoveResolver {
     this.cls.push(regClass);
   }
 
-  get pending(): number {
-    return this.from.length;
+  /** Forgets everything, also what a set that threw an error left behind. */
+  reset(): void {
+    this.clear();
+    this.ready.clear();
+    this.readers.fill(0);
+    this.writer.fill(-1);
   }
 
   /**
@@ -74,12 +79,16 @@ export class MoveResolver {
     const readers = this.readers;
     const writer = this.writer;
     for (let m = 0; m < n; m++) {
+      const other = writer[to[m]];
+      if (other >= 0) {
+        if (from[other] === from[m]) continue;
+        throw new Error(`two parallel moves write location ${to[m]}`);
+      }
       if (from[m] < REMAT_BASE) readers[from[m]]++;
-      if (writer[to[m]] >= 0) throw new Error(`two parallel moves write location ${to[m]}`);
       writer[to[m]] = m;
     }
     const ready = this.ready;
-    for (let m = n - 1; m >= 0; m--) if (readers[to[m]] === 0) ready.push(m);
+    for (let m = n - 1; m >= 0; m--) if (readers[to[m]] === 0 && writer[to[m]] === m) ready.push(m);
     this.drain(point, saveInt, saveVec, edits, slots);
     // What is left are disjoint cycles: put aside what the first move of one destroys, then finish that cycle.
     for (let m = 0; m < n; m++) {

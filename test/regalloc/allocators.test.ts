@@ -1,5 +1,6 @@
 // Both allocators on thousands of random functions: the checker proves each output, and the executing oracle runs it.
 import assert from 'node:assert/strict';
+import { allocateBundles, bundleStatistics } from '../../src/regalloc/bundles.ts';
 import { checkAllocation } from '../../src/regalloc/checker.ts';
 import type { Allocator, MachineEnv, RegallocInput } from '../../src/regalloc/door.ts';
 import { allocateFast } from '../../src/regalloc/fast.ts';
@@ -17,7 +18,10 @@ function excerpt(input: RegallocInput, message: string): string {
   return lines.slice(Math.max(0, at - 8), at + 4).join('\n');
 }
 
-const allocators: [string, Allocator][] = [['fast', allocateFast]];
+const allocators: [string, Allocator][] = [
+  ['fast', allocateFast],
+  ['bundle', allocateBundles],
+];
 
 const shapes: [string, MachineEnv, Omit<GenerateOptions, 'env'>, number][] = [
   ['tiny functions, 3 registers', makeEnv(3, 3), { size: 12 }, 2000],
@@ -40,6 +44,7 @@ for (const [name, allocate] of allocators) {
           verifyRegallocInput(input);
           try {
             const output = allocate(input, env);
+            if (allocate === allocateBundles) assert.equal(bundleStatistics.fallback, 0, 'fell back');
             checkAllocation(input, env, output);
             compared += execute(input, output, seed, 2000);
           } catch (error) {
