@@ -5,7 +5,9 @@
 import { Func, Instance, Memory, Table } from '../abi/layout.ts';
 import { Signatures } from '../ir/signatures.ts';
 import { Type } from '../ir/types.ts';
-import { ExternKind, type Module } from './module.ts';
+import { closedTables } from './closed_world.ts';
+import { CONST_OP_STRIDE, ExternKind, SegmentMode, type Module } from './module.ts';
+import { Op as Wasm } from './opcodes.ts';
 import { isRef, TypeKind } from './types.ts';
 
 /** How memory 0 is kept in bounds. */
@@ -22,12 +24,17 @@ export class ModuleLayout {
   readonly tableOffset: Int32Array;
   /** By function: offset of its w2n_func slot, -1 if it never escapes. */
   readonly slotOffset: Int32Array;
+  /** By table: 1 if it is closed (closed_world.ts). */
+  readonly closedTable: Uint8Array;
   /** Whether accesses to memory 0 rely on guard pages behind the pinned base. */
   readonly guarded: boolean;
   /** By type index; empty for types that are not functions. */
   readonly signatures: Signatures;
 
-  constructor(module: Module, bounds: Bounds) {
+  /** `closed`: nothing outside the module ever sees its tables (closed_world.ts). */
+  constructor(module: Module, bounds: Bounds, closed: boolean) {
+    this.closedTable = closed ? closedTables(module) : new Uint8Array(module.tables.length);
+    const escapes = escapingFunctions(module, this.closedTable);
     let offset: number = Instance.Size;
     const place = (bytes: number): number => {
       const at = offset;
@@ -50,7 +57,7 @@ export class ModuleLayout {
     );
     this.slotOffset = new Int32Array(module.funcCount).fill(-1);
     for (let i = 0; i < module.funcCount; i++)
-      if (i < module.importedFuncs || escapes(module, i)) this.slotOffset[i] = place(Func.Size);
+      if (i < module.importedFuncs || escapes[i] !== 0) this.slotOffset[i] = place(Func.Size);
     this.instanceBytes = (offset + 15) & ~15;
     const memory = module.memories[0];
     this.guarded =
@@ -63,8 +70,19 @@ export class ModuleLayout {
   }
 }
 
-function escapes(module: Module, func: number): boolean {
-  return module.funcDeclared.data[func] !== 0 || module.start === func;
+/** Functions that may be referred to from outside of direct calls and closed tables: 1 by function. */
+function escapingFunctions(module: Module, closedTable: Uint8Array): Uint8Array {
+  const escapes = new Uint8Array(module.funcCount);
+  if (module.start >= 0) escapes[module.start] = 1;
+  for (const e of module.exports) if (e.kind === ExternKind.Func) escapes[e.index] = 1;
+  for (const segment of module.elements) {
+    if (segment.mode === SegmentMode.Active && closedTable[segment.table] !== 0) continue;
+    for (const item of segment.items) if (item >= 0) escapes[item] = 1;
+  }
+  const { ops } = module.consts;
+  for (let at = 0; at < ops.length; at += CONST_OP_STRIDE)
+    if (ops.data[at] === Wasm.RefFunc) escapes[ops.data[at + 1]] = 1;
+  return escapes;
 }
 
 /** The IR type of a wasm value type. */
@@ -89,11 +107,4 @@ function signaturesOf(module: Module): Signatures {
     else signatures.add([], []);
   }
   return signatures;
-}
-
-/** Functions exported under any name: 1 by function. */
-export function exportedFunctions(module: Module): Uint8Array {
-  const exported = new Uint8Array(module.funcCount);
-  for (const e of module.exports) if (e.kind === ExternKind.Func) exported[e.index] = 1;
-  return exported;
 }

@@ -1,8 +1,8 @@
 // Calls: direct, of imports, through tables and through references.
-import { Func as FuncRef, Instance, TrapKind } from '../abi/layout.ts';
+import { ClosedEntry, Func as FuncRef, Instance, Table, TrapKind } from '../abi/layout.ts';
 import { Op } from '../ir/opcodes.ts';
-import { IntCC, Region, Type } from '../ir/types.ts';
-import type { Value } from '../ir/func.ts';
+import { BlockFlag, type Value } from '../ir/func.ts';
+import { Access, IntCC, Region, Type } from '../ir/types.ts';
 import { Op as Wasm } from './opcodes.ts';
 import type { Translator } from './translate.ts';
 import { isNull } from './translate_control.ts';
@@ -22,6 +22,12 @@ export function translateCall(t: Translator, op: number): boolean {
       return true;
     }
     case Wasm.CallIndirect: {
+      if (layout.closedTable[v.imm1] !== 0) {
+        t.list.push(closedCallee(t, v.imm1, v.imm0, t.pop()));
+        popArguments(t, v.imm0);
+        emitCall(t, Op.CallCode, 0, 0, v.imm0);
+        return true;
+      }
       const ref = indirectCallee(t, v.imm1, v.imm0, t.pop());
       t.list.push(ref);
       popArguments(t, v.imm0);
@@ -70,4 +76,33 @@ function indirectCallee(t: Translator, table: number, type: number, index: Value
   const expected = build.nload(Type.I32, typeIds, module.types.canonical.data[type] * 4, Region.Const);
   build.trapIf(build.icmp(IntCC.Ne, actual, expected), TrapKind.IndirectCallType);
   return ref;
+}
+
+/** Address of the code at `index` of a closed table, checked likewise: entries of one function type only. */
+function closedCallee(t: Translator, table: number, type: number, index: Value): Value {
+  const { build, ssa, func, layout, module } = t;
+  const { canonical } = module.types;
+  const size = build.iconst(Type.I32, module.tables[table].min);
+  build.trapIf(build.icmp(IntCC.GeU, index, size), TrapKind.UndefinedElement);
+  const image = build.ctxConst(Type.I64, layout.tableOffset[table] + Table.Elems);
+  const scaled = build.binary(Op.Shl, Type.I64, build.toI64(index, false), build.iconst(Type.I64, 3));
+  const entry = build.binary(Op.IAdd, Type.I64, image, scaled);
+  const actual = build.nload(Type.I32, entry, ClosedEntry.Type, Region.Const);
+  const expected = build.iconst(Type.I32, canonical.data[type]);
+  // A null entry has the type -1: which trap it is, is told apart where it costs nothing.
+  const mismatch = ssa.newBlock();
+  const match = ssa.newBlock();
+  const branch = build.unary(Op.BrIf, Type.None, build.icmp(IntCC.Ne, actual, expected));
+  func.imm[branch] = ssa.newEdge(mismatch, t.list.data, 0, 0);
+  ssa.newEdge(match, t.list.data, 0, 0);
+  func.imm2[branch] = 2;
+  ssa.seal(mismatch);
+  ssa.seal(match);
+  ssa.switchTo(mismatch);
+  func.blockFlags[mismatch] = BlockFlag.Cold;
+  build.trapIf(build.icmp(IntCC.Eq, actual, build.iconst(Type.I32, -1)), TrapKind.UninitializedElement);
+  t.trap(TrapKind.IndirectCallType);
+  ssa.switchTo(match);
+  const code = build.nload(Type.I64, entry, ClosedEntry.Code, Region.Const, Access.S32);
+  return build.binary(Op.IAdd, Type.I64, build.ctxConst(Type.I64, Instance.Header), code);
 }

@@ -3,6 +3,7 @@ import { Helper, Table, TrapKind } from '../abi/layout.ts';
 import { Op } from '../ir/opcodes.ts';
 import { IntCC, Region, Type } from '../ir/types.ts';
 import type { Value } from '../ir/func.ts';
+import { OpenWorldNeeded } from './closed_world.ts';
 import { Op as Wasm } from './opcodes.ts';
 import { callHelper, type Translator } from './translate.ts';
 import { isNull } from './translate_control.ts';
@@ -19,6 +20,7 @@ export function translateTableOp(t: Translator, op: number): boolean {
       t.push(isNull(t, t.pop()));
       return true;
     case Wasm.RefFunc:
+      if (layout.slotOffset[v.imm0] < 0) throw new OpenWorldNeeded();
       t.push(build.append(Op.CtxAddr, Type.Ref, 0, layout.slotOffset[v.imm0]));
       return true;
     case Wasm.RefAsNonNull: {
@@ -43,6 +45,7 @@ export function translateTableOp(t: Translator, op: number): boolean {
       return true;
     }
     case Wasm.TableGrow: {
+      requireOpen(t, v.imm0);
       const { is64 } = module.tables[v.imm0];
       const delta = build.toI64(t.pop(), is64);
       list.push(t.pop());
@@ -53,6 +56,7 @@ export function translateTableOp(t: Translator, op: number): boolean {
       return true;
     }
     case Wasm.TableFill: {
+      requireOpen(t, v.imm0);
       const { is64 } = module.tables[v.imm0];
       const count = build.toI64(t.pop(), is64);
       const value = t.pop();
@@ -64,6 +68,8 @@ export function translateTableOp(t: Translator, op: number): boolean {
       return true;
     }
     case Wasm.TableCopy: {
+      requireOpen(t, v.imm0);
+      requireOpen(t, v.imm1);
       const to64 = module.tables[v.imm0].is64;
       const from64 = module.tables[v.imm1].is64;
       const count = build.toI64(t.pop(), to64 && from64);
@@ -77,6 +83,7 @@ export function translateTableOp(t: Translator, op: number): boolean {
       return true;
     }
     case Wasm.TableInit: {
+      requireOpen(t, v.imm1);
       const count = build.toI64(t.pop(), false);
       const source = build.toI64(t.pop(), false);
       list.push(build.toI64(t.pop(), module.tables[v.imm1].is64));
@@ -108,9 +115,15 @@ export function elementAddress(t: Translator, table: number, index: Value, kind:
   return build.binary(Op.IAdd, Type.I64, tableField(t, table, Table.Elems), scaled);
 }
 
+/** Gives up the assumption that a table is closed. */
+function requireOpen(t: Translator, table: number): void {
+  if (t.layout.closedTable[table] !== 0) throw new OpenWorldNeeded();
+}
+
 /** A field of the w2n_table object: growth changes both. */
 function tableField(t: Translator, table: number, field: Table): Value {
   const { build, layout, module } = t;
+  requireOpen(t, table);
   const offset = layout.tableOffset[table];
   const region = Region.TableMeta | (table << Region.IndexShift);
   if (table < module.importedTables)

@@ -5,6 +5,7 @@
 // sites, which are given; offsets in it count from the header.
 import {
   ABI_VERSION,
+  ClosedEntry,
   DataRow,
   ElementItems,
   ElementRow,
@@ -25,6 +26,7 @@ import {
   TableRow,
   TypeRow,
 } from '../abi/layout.ts';
+import { closedTableEntries } from '../frontend/closed_world.ts';
 import type { ModuleLayout } from '../frontend/layout.ts';
 import { CONST_OP_STRIDE, SegmentMode, type Module } from '../frontend/module.ts';
 import { Op as Wasm } from '../frontend/opcodes.ts';
@@ -307,16 +309,34 @@ class TableWriter {
       this.out.setU32(row + TableRow.Flags, flags);
       this.out.setU32(row + TableRow.InstanceOffset, layout.tableOffset[i]);
       this.expr(row + TableRow.InitFirst, table.init);
+      if (closed) this.closedImage(i, row);
+    });
+  }
+
+  /** The entries of a closed table. */
+  private closedImage(table: number, row: number): void {
+    const { module, code } = this;
+    const entries = closedTableEntries(module, table);
+    this.out.align(8);
+    this.put64(row + TableRow.ClosedImageOffset, this.base + this.out.length);
+    const image = this.out.grow(entries.length * ClosedEntry.Size);
+    entries.forEach((func, k) => {
+      const entry = image + k * ClosedEntry.Size;
+      this.out.setU32(entry + ClosedEntry.Code, func < 0 ? 0 : code.codeOffset[func]);
+      const type = func < 0 ? -1 : module.types.canonical.data[module.funcType.data[func]];
+      this.out.setU32(entry + ClosedEntry.Type, type);
     });
   }
 
   private elements(): void {
-    const { module } = this;
+    const { module, layout } = this;
     const rows = this.begin(Section.Elements, module.elements.length, ElementRow.Size);
     module.elements.forEach((segment, i) => {
       const row = rows + i * ElementRow.Size;
+      const merged = segment.mode === SegmentMode.Active && layout.closedTable[segment.table] !== 0;
       const functions = segment.items.every((item) => item >= 0);
-      this.out.setU32(row + ElementRow.Mode, segment.mode);
+      this.out.setU32(row + ElementRow.Mode, merged ? SegmentMode.Passive : segment.mode);
+      if (merged) return;
       this.out.setU32(row + ElementRow.Table, Math.max(segment.table, 0));
       this.expr(row + ElementRow.OffsetFirst, segment.offset);
       this.out.setU32(row + ElementRow.Type, typeCode(segment.type));

@@ -1,0 +1,56 @@
+// The closed world: in an executable nothing outside the module sees its tables, so a table that the module itself
+// never changes is data: 8-byte entries made at compile time (docs/abi.md, "closed table"), read in place, called
+// without loading function references, instances or type ids.
+//
+// Whether code changes a table, or makes references to functions, is known only when all bodies have been read. It
+// is almost never so: translation assumes the closed world, throws OpenWorldNeeded where it does not hold, and the
+// module is compiled once more without the assumption.
+import { SegmentMode, type ElementSegment, type Module } from './module.ts';
+import { Op as Wasm } from './opcodes.ts';
+import { HeapType, heapOf, isRef, TypeBits } from './types.ts';
+
+/** A body does what the closed world rules out. */
+export class OpenWorldNeeded extends Error {
+  constructor() {
+    super('a function body changes a closed table or makes a reference to a function');
+    this.name = 'OpenWorldNeeded';
+  }
+}
+
+/** Tables that can be closed if no body touches them other than by calls: 1 by table. */
+export function closedTables(module: Module): Uint8Array {
+  const closed = new Uint8Array(module.tables.length);
+  module.tables.forEach((table, i) => {
+    const isFuncref =
+      isRef(table.element) && heapOf(table.element) === (TypeBits.AbstractHeap | HeapType.Func);
+    closed[i] = i >= module.importedTables && isFuncref && !table.is64 && table.init < 0 ? 1 : 0;
+  });
+  for (const segment of module.elements) {
+    if (segment.mode !== SegmentMode.Active || closed[segment.table] === 0) continue;
+    const offset = constantOffset(module, segment);
+    const inBounds = offset >= 0 && offset + segment.items.length <= module.tables[segment.table].min;
+    if (!inBounds || segment.items.some((item) => item < -1 || isImported(module, item)))
+      closed[segment.table] = 0;
+  }
+  return closed;
+}
+
+/** Imported functions stand in other modules or behind thunks: tables with them stay open. */
+const isImported = (module: Module, item: number): boolean => item >= 0 && item < module.importedFuncs;
+
+/** The constant i32 offset of an active segment, or -1. */
+function constantOffset(module: Module, segment: ElementSegment): number {
+  const { consts } = module;
+  const first = consts.first.data[segment.offset];
+  if (consts.count.data[segment.offset] !== 1 || consts.ops.data[first] !== Wasm.I32Const) return -1;
+  return consts.ops.data[first + 1] >>> 0;
+}
+
+/** Function at each entry of a closed table, -1 for null. */
+export function closedTableEntries(module: Module, table: number): Int32Array {
+  const entries = new Int32Array(module.tables[table].min).fill(-1);
+  for (const segment of module.elements)
+    if (segment.mode === SegmentMode.Active && segment.table === table)
+      entries.set(segment.items, constantOffset(module, segment));
+  return entries;
+}

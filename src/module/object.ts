@@ -1,0 +1,199 @@
+// Puts a compiled module together as a relocatable object: text, initial memory, the module record with the only
+// relocations outside of unwind data, and symbols.
+import { ModuleRecord } from '../abi/layout.ts';
+import { exportSymbol, importSymbol, mangle } from '../abi/mangle.ts';
+import {
+  plainSection,
+  RelocationKind,
+  SectionRole,
+  SymbolBinding,
+  SymbolKind,
+  textSections,
+  type ObjectFile,
+  type ObjectRelocation,
+  type ObjectSection,
+  type ObjectSymbol,
+} from '../emit/object_file.ts';
+import { EH_FRAME_REACH, encodeEhFrame, type UnwindFunction } from '../dwarf/eh_frame.ts';
+import type { TextImage } from '../emit/text_layout.ts';
+import { ExternKind, type Module } from '../frontend/module.ts';
+import type { Names } from '../frontend/names.ts';
+import type { CompiledFunction, Isa } from '../isa/contract.ts';
+import type { CompileOptions } from '../options.ts';
+import { ByteWriter } from '../support/byte_writer.ts';
+import { IMAGE_ALIGN } from './image.ts';
+import type { TextSymbols } from './symbols.ts';
+
+/** Alignment of the text section: a cache line. */
+const TEXT_ALIGN = 64;
+
+/** A function or thunk with the place it got. */
+export interface PlacedCode extends CompiledFunction {
+  /** From the header. */
+  readonly offset: number;
+  /** Function index in the module, or NO_FUNCTION. */
+  readonly functionIndex: number;
+  readonly symbol: number;
+}
+
+export interface ObjectParts {
+  readonly module: Module;
+  readonly names: Names;
+  readonly symbols: TextSymbols;
+  readonly options: CompileOptions;
+  readonly isa: Isa;
+  readonly text: TextImage;
+  readonly placed: readonly PlacedCode[];
+  readonly image: Uint8Array;
+}
+
+export function buildObject(parts: ObjectParts): ObjectFile {
+  const sections: ObjectSection[] = textSections(parts.text, TEXT_ALIGN, parts.isa.fixupIsa.fillByte);
+  const builder = new ObjectBuilder(sections);
+  builder.textSymbols(parts);
+  builder.record(parts);
+  builder.unwindData(parts);
+  return { sections, symbols: builder.symbols, relocations: builder.relocations };
+}
+
+class ObjectBuilder {
+  readonly symbols: ObjectSymbol[] = [];
+  readonly relocations: ObjectRelocation[] = [];
+  private readonly sections: ObjectSection[];
+  private headerSymbol = 0;
+  private readonly unwind: UnwindFunction[] = [];
+
+  constructor(sections: ObjectSection[]) {
+    this.sections = sections;
+  }
+
+  private symbol(
+    name: string,
+    section: number,
+    offset: number,
+    size: number,
+    kind: SymbolKind,
+    binding: SymbolBinding,
+  ): number {
+    return this.symbols.push({ name, section, offset, size, kind, binding }) - 1;
+  }
+
+  /** Local symbols of all code, global ones of export thunks. Text sections are the first sections, by rising offset. */
+  textSymbols({ module, names, symbols, options, placed, text }: ObjectParts): void {
+    const mod = mangle(options.name);
+    const sectionOf = (offset: number): number => {
+      let low = 0;
+      let high = text.runs.length;
+      while (high - low > 1) {
+        const middle = (low + high) >> 1;
+        if (text.runs[middle].offset <= offset) low = middle;
+        else high = middle;
+      }
+      return low;
+    };
+    this.headerSymbol = this.symbol(`w2n_header_${mod}`, 0, 0, 0, SymbolKind.Object, SymbolBinding.Local);
+    const labels = thunkNames(module, symbols, mod);
+    for (const code of placed) {
+      const section = sectionOf(code.offset);
+      const label = labels.get(code.symbol);
+      const name =
+        label?.name ?? names.functions.get(code.functionIndex) ?? `wasm_function_${code.functionIndex}`;
+      const at = code.offset - text.runs[section].offset;
+      const binding = label?.global === true ? SymbolBinding.Global : SymbolBinding.Local;
+      const bytes = code.code.bytes.length;
+      const symbol = this.symbol(name, section, at, bytes, SymbolKind.Function, binding);
+      if (code.offset + bytes <= EH_FRAME_REACH)
+        this.unwind.push({ symbol, bytes, unwind: code.frame.unwind });
+    }
+  }
+
+  /** Call frame information of all code within reach of the section. */
+  unwindData({ options }: ObjectParts): void {
+    const { isa, os } = options.target;
+    const section = this.sections.length;
+    const frame = encodeEhFrame(isa, this.unwind, section, os === 'macos' ? 8 : 4);
+    this.sections.push(plainSection(SectionRole.EhFrame, frame.bytes, 8));
+    for (const relocation of frame.relocations) this.relocations.push(relocation);
+  }
+
+  /** The module record, the array of imported C functions, the name, and the image. */
+  record({ module, options, image }: ObjectParts): void {
+    const mod = mangle(options.name);
+    let imageSymbol = -1;
+    if (image.length > 0) {
+      this.sections.push(plainSection(SectionRole.Image, image, IMAGE_ALIGN));
+      imageSymbol = this.symbol(
+        `w2n_image_${mod}`,
+        this.sections.length - 1,
+        0,
+        image.length,
+        SymbolKind.Object,
+        SymbolBinding.Local,
+      );
+    }
+    const functions =
+      options.imports === 'link' ? module.imports.filter((i) => i.kind === ExternKind.Func) : [];
+    const name = new TextEncoder().encode(`${options.name}\0`);
+    const cimportsAt = ModuleRecord.Size;
+    const nameAt = cimportsAt + functions.length * 8;
+    const out = new ByteWriter(nameAt + name.length);
+    out.grow(ModuleRecord.ImageBytes);
+    out.u64(image.length);
+    out.grow(nameAt - out.length);
+    out.put(name);
+    out.align(8);
+    const section = this.sections.push(plainSection(SectionRole.Record, out.bytes(), 8)) - 1;
+    const self = this.symbol(
+      `w2n_module_${mod}`,
+      section,
+      0,
+      ModuleRecord.Size,
+      SymbolKind.Object,
+      SymbolBinding.Global,
+    );
+    if (options.mainModule)
+      this.symbol('w2n_main_module', section, 0, ModuleRecord.Size, SymbolKind.Object, SymbolBinding.Global);
+    const pointer = (offset: number, symbol: number, addend: number): void => {
+      this.relocations.push({ section, offset, symbol, kind: RelocationKind.Abs64, addend });
+    };
+    pointer(ModuleRecord.Header, this.headerSymbol, 0);
+    if (imageSymbol >= 0) pointer(ModuleRecord.Image, imageSymbol, 0);
+    if (functions.length > 0) pointer(ModuleRecord.Cimports, self, cimportsAt);
+    pointer(ModuleRecord.Name, self, nameAt);
+    const bySymbol = new Map<string, number>();
+    functions.forEach((entry, i) => {
+      const cName = importSymbol(entry.module, entry.name);
+      let symbol = bySymbol.get(cName);
+      if (symbol === undefined) {
+        symbol = this.symbol(cName, -1, 0, 0, SymbolKind.Function, SymbolBinding.Undefined);
+        bySymbol.set(cName, symbol);
+      }
+      pointer(cimportsAt + i * 8, symbol, 0);
+    });
+  }
+}
+
+/** Names of the code that is no function of the module, by text symbol. */
+function thunkNames(
+  module: Module,
+  symbols: TextSymbols,
+  mod: string,
+): Map<number, { readonly name: string; readonly global: boolean }> {
+  const labels = new Map<number, { name: string; global: boolean }>();
+  const local = (symbol: number, name: string): void => {
+    labels.set(symbol, { name, global: false });
+  };
+  local(symbols.enter, 'w2n.enter');
+  local(symbols.unwind, 'w2n.unwind');
+  symbols.helper.forEach((symbol, helper) => local(symbol, `w2n.helper.${helper}`));
+  module.types.canonical.data.subarray(0, module.types.count).forEach((first, type) => {
+    if (first !== type) return;
+    local(symbols.callThunk[type], `w2n.call.${type}`);
+    local(symbols.hostThunk[type], `w2n.host.${type}`);
+  });
+  let k = 0;
+  for (const entry of module.imports)
+    if (entry.kind === ExternKind.Func) local(k++, `w2n.import.${entry.module}.${entry.name}`);
+  for (const e of symbols.exports) labels.set(e.symbol, { name: exportSymbol(mod, e.name), global: true });
+  return labels;
+}

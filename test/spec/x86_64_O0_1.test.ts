@@ -1,0 +1,11 @@
+import { defaultOptions } from '../../src/options.ts';
+import { elfMaker } from './runner.ts';
+import { specSuite } from './suite.ts';
+
+const options = {
+  ...defaultOptions('spec', { isa: 'x86_64', os: 'linux' } as const),
+  optLevel: 0 as const,
+  imports: 'instantiate' as const,
+  mainModule: false,
+};
+specSuite('x86_64 -O0', 'x86_64', elfMaker(options), 1, 2);
