@@ -301,8 +301,11 @@ class TableWriter {
     const rows = this.begin(Section.Tables, module.tables.length, TableRow.Size);
     module.tables.forEach((table, i) => {
       const row = rows + i * TableRow.Size;
+      const closed = layout.closedTable[i] !== 0;
       const flags =
-        (i < module.importedTables ? TableFlag.Imported : 0) | (table.is64 ? TableFlag.Table64 : 0);
+        (i < module.importedTables ? TableFlag.Imported : 0) |
+        (table.is64 ? TableFlag.Table64 : 0) |
+        (closed ? TableFlag.Closed : 0);
       this.put64(row + TableRow.Min, table.min);
       this.putMax(row + TableRow.Max, table.max);
       this.out.setU32(row + TableRow.Type, typeCode(table.element));
