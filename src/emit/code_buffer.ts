@@ -105,8 +105,11 @@ export class CodeBuffer {
     this.costlyKinds = Int32Array.from(kinds.sort((a, b) => this.fixups.reach[b] - this.fixups.reach[a]));
   }
 
-  /** Empties the buffer for the next function and keeps its memory. */
-  reset(): void {
+  /**
+   * Empties the buffer for the next function and keeps its memory. `symbol`: the function's own symbol index, so that
+   * calls of itself are resolved here; -1 if it has none.
+   */
+  reset(symbol = -1): void {
     this.length = 0;
     this.labels.clear();
     this.fixups.clear();
@@ -131,6 +134,7 @@ export class CodeBuffer {
     this.pendingTrap = 0;
     for (let i = 0; i < this.usedSymbols.length; i++) this.symbolLabel.data[this.usedSymbols.data[i]] = -1;
     this.usedSymbols.clear();
+    if (symbol >= 0) this.labels.offset.data[this.labelOfSymbol(symbol)] = 0;
   }
 
   // ---- Bytes ----
@@ -230,6 +234,10 @@ export class CodeBuffer {
 
   /** The bytes at `offset` name the start of function (or block of data) `symbol`. */
   externalAt(offset: number, symbol: number, kind: number, addend: number): void {
+    this.useLabelAt(offset, this.labelOfSymbol(symbol), kind, addend);
+  }
+
+  private labelOfSymbol(symbol: number): number {
     if (symbol >= this.symbolLabel.length) this.symbolLabel.resize(symbol + 1, -1);
     let label = this.symbolLabel.data[symbol];
     if (label < 0) {
@@ -237,7 +245,7 @@ export class CodeBuffer {
       this.symbolLabel.data[symbol] = label;
       this.usedSymbols.push(symbol);
     }
-    this.fixups.add(offset, label, kind, addend, false);
+    return label;
   }
 
   // ---- Branches ----
@@ -810,7 +818,7 @@ export class CodeBuffer {
         this.work++;
         if (fixups.state[i] === FixupState.Done) continue;
         const label = this.labels.root(fixups.label[i]);
-        if (this.labels.symbol.data[label] >= 0) continue;
+        if (this.labels.offset.data[label] < 0 && this.labels.symbol.data[label] >= 0) continue;
         if (this.labels.offset.data[label] < 0) throw new Error(`label ${label} is used and never bound`);
         this.writeVeneer(i);
       }
@@ -824,14 +832,14 @@ export class CodeBuffer {
       if (fixups.state[i] === FixupState.Done) continue;
       const label = this.labels.root(fixups.label[i]);
       const symbol = this.labels.symbol.data[label];
-      if (symbol >= 0) {
+      const target = this.labels.offset.data[label];
+      if (target < 0 && symbol >= 0) {
         external.push(fixups.offset[i]);
         external.push(symbol);
         external.push(fixups.kind[i]);
         external.push(fixups.addend[i]);
         continue;
       }
-      const target = this.labels.offset.data[label];
       if (target < 0) throw new Error(`label ${label} is used and never bound`);
       this.patchTo(fixups.offset[i], fixups.kind[i], fixups.addend[i], target);
     }

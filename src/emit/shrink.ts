@@ -3,8 +3,8 @@
 // from long forms and shortens what fits until nothing changes (or a few rounds have passed: the result is right after
 // each). Then the code is moved together, and everything that names an offset with it: labels, fixups, records.
 //
-// Preconditions: no islands and no alignment inside the code, no constants written yet, everything settled, and no
-// fixup patched but branches of the short forms. Those are opened again, since distances have changed.
+// Preconditions: no islands and no alignment inside the code, no constants written yet, everything settled. Fixups that
+// were patched before are patched again, since distances have changed; they have only become shorter, so all fit.
 import type { CodeBuffer } from './code_buffer.ts';
 import { fits } from './fixup_kinds.ts';
 import type { BranchForm, FixupIsa } from './fixup_kinds.ts';
@@ -102,11 +102,11 @@ function moveCode(buffer: CodeBuffer, chosen: Int32Array, removed: Int32Array): 
       fixups.kind[i] = form.kind;
       fixups.addend[i] = form.addend;
       fixups.offset[i] = to + form.fixupOffset;
+      fixups.state[i] = FixupState.Open;
     } else {
       bytes.copyWithin(to, starts[s], starts[s] + form.size);
       fixups.offset[i] = to + form.fixupOffset;
     }
-    fixups.state[i] = FixupState.Open;
     const from = starts[s] + oldForm.size;
     const end = s + 1 < count ? starts[s + 1] : length;
     branches.siteStart[s] = to;
@@ -117,6 +117,12 @@ function moveCode(buffer: CodeBuffer, chosen: Int32Array, removed: Int32Array): 
     s++;
   }
   buffer.length = to;
+  for (let i = 0; i < fixups.length; i++) {
+    if (fixups.state[i] !== FixupState.Done) continue;
+    const offset = fixups.offset[i];
+    const displacement = labels.resolve(fixups.label[i]) + fixups.addend[i] - offset;
+    isa.kinds[fixups.kind[i]].patch(bytes, offset, displacement);
+  }
 }
 
 function moveRows(

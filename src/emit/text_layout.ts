@@ -66,6 +66,8 @@ export class TextLayout {
   /** Islands written, and steps of all loops over fixups (for tests that the cost is linear). */
   islandCount = 0;
   work = 0;
+  /** Islands that took everything that waited, because a function was nearly too long for its own calls. */
+  clearedCount = 0;
   /** Largest island that might have had to be written when one was, with the function to come before the next one. */
   largestIsland = 0;
 
@@ -102,7 +104,8 @@ export class TextLayout {
   private readonly nextUse = new IntColumn(1024);
   private readonly head: Int32Array;
   private readonly tail: Int32Array;
-  /** Symbols with a waiting fixup; fixups that wait for nothing but a forced veneer. */
+  /** Waiting fixups; symbols that one with a veneer waits for; fixups that wait for nothing but a forced veneer. */
+  private waiting = 0;
   private distinct = 0;
   private forced = 0;
   /** The symbol about to be placed, at an offset of at most `nextReached`: its uses that reach so far need no veneer. */
@@ -172,13 +175,14 @@ export class TextLayout {
   /** Ends the text. Throws if a symbol that is used was never placed. */
   finish(): TextImage {
     if (this.forced > 0) this.writeIsland(-Infinity, true);
-    while (this.distinct > 0) {
-      for (let s = 0; s < this.symbolCount; s++) {
-        if (this.symbolWaiting.data[s] > 0 && this.symbolOffset[s] < 0) {
-          throw new Error(`symbol ${s} is used and was never placed`);
-        }
+    for (let i = 0; i < this.state.length; i++) {
+      if (this.state.data[i] !== State.Done && this.symbolOffset[this.symbol.data[i]] < 0) {
+        throw new Error(`symbol ${this.symbol.data[i]} is used and was never placed`);
       }
-      this.writeIsland(Infinity, false);
+    }
+    while (this.waiting > 0) {
+      if (!this.writeIsland(Infinity, false))
+        throw new Error(`${this.waiting} fixups cannot reach their targets`);
     }
     return this.image();
   }
@@ -192,7 +196,7 @@ export class TextLayout {
     if (this.forced > 0) this.writeIsland(-Infinity, true);
     const rows = code.fixups;
     let ownDeadline = Infinity;
-    let ownTargets = 0;
+    let ownCost = 0;
     for (let row = 0; row < rows.length; row += FixupRow.Size) {
       const kindIndex = rows[row + FixupRow.Kind];
       if (this.costs[kindIndex] === 0) continue;
@@ -205,12 +209,12 @@ export class TextLayout {
         const slack = pad + RUN_ALIGN + code.align + (this.distinct + rows.length) * this.maxCost;
         if (target + addend - (this.end + offset + slack) >= -kind.backward) continue;
       }
-      ownTargets++;
+      ownCost += this.costs[kindIndex];
       ownDeadline = Math.min(ownDeadline, offset + kind.forward - addend);
     }
     for (;;) {
       const start = this.placeAfter(pad, code.align);
-      const island = (this.distinct + ownTargets) * this.maxCost + 64;
+      const island = this.distinct * this.maxCost + ownCost + 64;
       const limit = start + code.bytes.length + island;
       this.nextSymbol = symbol;
       this.nextReached = start + island;
@@ -219,13 +223,13 @@ export class TextLayout {
         this.nextSymbol = -1;
         return start;
       }
-      if (this.distinct === 0) {
+      this.largestIsland = Math.max(this.largestIsland, island + code.bytes.length);
+      if (soonest >= limit) this.clearedCount++;
+      if (!this.writeIsland(soonest < limit ? limit : Infinity, false)) {
         throw new Error(
           `a function of ${code.bytes.length} bytes is out of reach of its own fixups' veneers`,
         );
       }
-      this.largestIsland = Math.max(this.largestIsland, island + code.bytes.length);
-      this.writeIsland(soonest < limit ? limit : Infinity, false);
     }
   }
 
@@ -301,7 +305,8 @@ export class TextLayout {
         throw new Error(`${kind.name} at ${this.blockOffset[block] + local} cannot reach ${target}`);
       }
     }
-    if (this.symbolWaiting.data[symbol]++ === 0) this.distinct++;
+    this.waiting++;
+    if (this.costs[kindIndex] > 0 && this.symbolWaiting.data[symbol]++ === 0) this.distinct++;
     if (this.tail[kindIndex] < 0) this.head[kindIndex] = i;
     else this.next.data[this.tail[kindIndex]] = i;
     this.tail[kindIndex] = i;
@@ -310,8 +315,9 @@ export class TextLayout {
   private finishFixup(i: number): void {
     if (this.state.data[i] === State.Forced) this.forced--;
     this.state.data[i] = State.Done;
+    this.waiting--;
     const symbol = this.symbol.data[i];
-    if (--this.symbolWaiting.data[symbol] === 0) this.distinct--;
+    if (this.costs[this.kind.data[i]] > 0 && --this.symbolWaiting.data[symbol] === 0) this.distinct--;
   }
 
   /** `symbol` has been placed: patches what waits for it. */
@@ -374,9 +380,11 @@ export class TextLayout {
 
   /**
    * Writes an island behind the last block: veneers for the waiting fixups with a deadline before `threshold`, and
-   * for forced ones if `force`. Longer kinds come first, so that shorter ones can share their veneers.
+   * for forced ones if `force`. Longer kinds come first, so that shorter ones can share their veneers. False if there
+   * was none of them.
    */
-  private writeIsland(threshold: number, force: boolean): void {
+  private writeIsland(threshold: number, force: boolean): boolean {
+    let any = false;
     const blocks = this.blockBytes.length;
     for (let again = true; again;) {
       again = false;
@@ -391,6 +399,7 @@ export class TextLayout {
           }
           this.veneerFor(i, blocks);
           again = true;
+          any = true;
         }
       }
     }
@@ -399,6 +408,7 @@ export class TextLayout {
       const length = this.end - this.blockOffset[blocks];
       this.blockBytes[blocks] = this.blockBytes[blocks].subarray(0, length);
     }
+    return any;
   }
 
   /** Sends fixup `i` to a veneer in reach, or to a new one in the island whose block is `island`. */
