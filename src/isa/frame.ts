@@ -8,6 +8,10 @@
 //     pinned registers           one slot for the instance register, if a call may change it
 //     spill slots                8 bytes a unit
 //     outgoing area              stack arguments and results of calls, tail call shuffles
+// The canonical frame address (CFA) of a function is the stack pointer of its caller once the call has returned: above
+// the stack arguments, so that a tail call may change their size without moving it. The caller's rule changes
+// accordingly at the last byte of a call that pops arguments: an unwinder looks return addresses up minus one.
+//
 // The stack pointer stays at the low end of the outgoing area; a callee that pops arguments moves it up and the
 // caller moves it back.
 import { IntColumn } from '../support/int_column.ts';
@@ -38,30 +42,34 @@ export interface FrameInfo {
   readonly unwind: Int32Array;
 }
 
+/** Rows are for code offsets in the code; `add` says so with this. */
+export const AT_OFFSET = -1;
+
 /** Rows of unwind operations while a function is emitted: offsets are given, or labels to resolve at the end. */
 export class UnwindRows {
   private readonly rows = new IntColumn(64);
-  private readonly isLabel = new IntColumn(16);
+  private readonly labelBack = new IntColumn(16);
 
   clear(): void {
     this.rows.clear();
-    this.isLabel.clear();
+    this.labelBack.clear();
   }
 
-  /** From code offset `at` (or, if `label`, from where label `at` is bound) on. */
-  add(at: number, label: boolean, kind: Unwind, a: number, b: number): void {
+  /** From code offset `at` on; or `back` bytes before where label `at` is bound, if that is not -1. */
+  add(at: number, back: number, kind: Unwind, a: number, b: number): void {
     this.rows.push(at);
     this.rows.push(kind);
     this.rows.push(a);
     this.rows.push(b);
-    this.isLabel.push(label ? 1 : 0);
+    this.labelBack.push(back);
   }
 
   /** The rows with final offsets; `offsetOf` resolves labels. */
   finish(offsetOf: (label: number) => number): Int32Array {
     const out = this.rows.data.slice(0, this.rows.length);
-    for (let i = 0; i < this.isLabel.length; i++) {
-      if (this.isLabel.data[i] === 1) out[i * UNWIND_ROW] = offsetOf(out[i * UNWIND_ROW]);
+    for (let i = 0; i < this.labelBack.length; i++) {
+      const back = this.labelBack.data[i];
+      if (back >= 0) out[i * UNWIND_ROW] = offsetOf(out[i * UNWIND_ROW]) - back;
     }
     return out;
   }

@@ -31,18 +31,18 @@ export const CLASS_OF_TYPE = Uint8Array.of(
 );
 
 /** Lowers one instruction: writes machine instructions that define `l.result(inst)`. */
-export type LowerRule = (l: Lowering, inst: Value) => void;
+export type LowerRule<T> = (l: Lowering<T>, inst: Value) => void;
 
-/** What the driver needs of an ISA. */
-export interface LowerIsa {
+/** What the driver needs of an ISA; T is what its rules know of the target and the module. */
+export interface LowerIsa<T> {
   /** Indexed by Op. Values without code of their own (constants, Proj, ZExt ...) have none. */
-  readonly rules: readonly (LowerRule | null)[];
+  readonly rules: readonly (LowerRule<T> | null)[];
   /** Writes the constant `value` into vreg `to`. */
-  constant(l: Lowering, value: Value, to: number): void;
+  constant(l: Lowering<T>, value: Value, to: number): void;
   /** Takes the function's parameters from where the convention puts them. */
-  entry(l: Lowering): void;
+  entry(l: Lowering<T>): void;
   /** Jumps to VCode block `to`; writes no operands. */
-  jump(l: Lowering, to: number): void;
+  jump(l: Lowering<T>, to: number): void;
 }
 
 /** Effects that a load must not be moved over. A trap of another access to memory is the same trap. */
@@ -51,7 +51,7 @@ const BARRIER: Uint8Array = Uint8Array.from(OP_EFFECTS, (effects, op) => {
   return (effects & Effect.Trap) !== 0 && op !== Op.Load ? 1 : 0;
 });
 
-export class Lowering {
+export class Lowering<T> {
   func!: Func;
   readonly blocks = new BlockOrder();
   /** VReg of each value, or -1. */
@@ -72,7 +72,8 @@ export class Lowering {
   private argFrom: Int32Array = new Int32Array(64);
 
   constructor(
-    readonly isa: LowerIsa,
+    readonly isa: LowerIsa<T>,
+    readonly target: T,
     readonly vcode: VCode,
   ) {}
 

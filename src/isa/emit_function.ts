@@ -1,0 +1,64 @@
+// Walks finished VCode and its allocation and hands everything to the ISA in order: blocks are bound, moves stand at
+// their program points, every instruction is followed by the buffer's deadline check.
+import type { CodeBuffer } from '../emit/code_buffer.ts';
+import { REMAT_BASE } from '../regalloc/door.ts';
+import type { RegallocOutput } from '../regalloc/door.ts';
+import { RawFlag } from './vcode.ts';
+import type { VCode } from './vcode.ts';
+
+/** What the walk needs of an ISA. Each writes into the buffer that the walk was given. */
+export interface EmitHooks {
+  /** Final instruction i; its operands' locations begin at operandStart[i]. */
+  instruction(i: number): void;
+  /** Moves a value of a register class; never slot to slot. */
+  move(from: number, to: number, regClass: number): void;
+  /** Writes the constant that raw instruction `raw` defines into register `to`, without touching flags. */
+  rematerialize(raw: number, to: number, regClass: number): void;
+}
+
+/** Creates the labels of all blocks; block b has label (result) + b. */
+export function blockLabels(vcode: VCode, buffer: CodeBuffer): number {
+  const first = buffer.newLabel();
+  for (let b = 1; b < vcode.numBlocks; b++) buffer.newLabel();
+  return first;
+}
+
+/** Emits all blocks. `padBlocks`: bytes of nops behind each (stress). */
+export function emitBlocks(
+  vcode: VCode,
+  out: RegallocOutput,
+  buffer: CodeBuffer,
+  firstLabel: number,
+  hooks: EmitHooks,
+  padBlocks: number,
+): void {
+  const { order, loc, operandStart, vregRemat, flags } = vcode;
+  const { editPoint, editFrom, editTo, editClass, numEdits, operandLoc } = out;
+  let edit = 0;
+  for (let b = 0; b < vcode.numBlocks; b++) {
+    buffer.bindLabel(firstLabel + b);
+    const end = vcode.blockStart[b + 1];
+    for (let i = vcode.blockStart[b]; i < end; i++) {
+      for (let after = 0; after < 2; after++) {
+        if (after === 1) {
+          const raw = order[i];
+          // A constant that is made anew at each use has no place of its own.
+          if ((flags[raw] & RawFlag.Remat) === 0 || operandLoc[operandStart[i]] >= 0) {
+            if (loc[raw] >= 0) buffer.setLocation(loc[raw]);
+            hooks.instruction(i);
+            buffer.afterInstruction();
+          }
+        }
+        const point = 2 * i + after;
+        for (; edit < numEdits && editPoint[edit] === point; edit++) {
+          const from = editFrom[edit];
+          if (from >= REMAT_BASE) hooks.rematerialize(order[vregRemat[from - REMAT_BASE]], editTo[edit], editClass[edit]);
+          else hooks.move(from, editTo[edit], editClass[edit]);
+          buffer.afterInstruction();
+        }
+      }
+    }
+    if (padBlocks > 0) buffer.pad(padBlocks);
+  }
+  if (edit !== numEdits) throw new Error(`edit ${edit} at point ${editPoint[edit]} is out of order`);
+}

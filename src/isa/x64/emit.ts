@@ -1,0 +1,621 @@
+// Writes allocated VCode as x86_64 code: prologue, instructions by their rows, pseudo instructions as short sequences,
+// epilogues, and the unwind operations of all of it.
+//
+// Short jumps inside a sequence are written by hand where nothing between them goes through the buffer's branches
+// (which may be shortened later); otherwise they use labels.
+import { Func as FuncLayout, Instance } from '../../abi/layout.ts';
+import type { CodeBuffer } from '../../emit/code_buffer.ts';
+import { RegClass, SLOT_BASE } from '../../regalloc/door.ts';
+import type { RegallocOutput } from '../../regalloc/door.ts';
+import { blockLabels, emitBlocks } from '../emit_function.ts';
+import type { EmitHooks } from '../emit_function.ts';
+import { alignUp, AT_OFFSET, Unwind, UnwindRows } from '../frame.ts';
+import type { FrameInfo } from '../frame.ts';
+import { Mem } from '../vcode.ts';
+import type { VCode } from '../vcode.ts';
+import { encCall, encGs, encNone, encO, encRip, encRM, encRR, encTailJump } from './encoder.ts';
+import { AluForm, CallFlag, CC, P, ROLE, Role, X } from './instructions.ts';
+import { CALLEE_SAVED, DWARF_REG, DWARF_RETURN_ADDRESS, Reg } from './registers.ts';
+
+/** Frames above this touch each page, so that they cannot step over the guard below the stack. */
+const PROBE_ABOVE = 512 * 1024;
+const PAGE = 4096;
+
+/** Rows whose result register keeps its upper half: zeroed first, against waiting for its old value. */
+function mergesIntoResult(x: number): boolean {
+  return (
+    (x >= X.Sqrts && x < X.Sqrts + 2) ||
+    (x >= X.Cvtss2sd && x < X.Cvttss2si) ||
+    (x >= X.Rounds && x < X.Rounds + 2)
+  );
+}
+
+/** What a function needs of its frame besides spill slots. */
+export interface FrameNeeds {
+  readonly outgoingBytes: number;
+  readonly hasCalls: boolean;
+  readonly savesInstance: boolean;
+  readonly stackArgBytes: number;
+}
+
+export class X64Emitter implements EmitHooks {
+  private vcode!: VCode;
+  private out!: RegallocOutput;
+  private readonly unwind = new UnwindRows();
+  private firstLabel = 0;
+  /** Offsets from the stack pointer in the body. */
+  private slotBase = 0;
+  private instanceSlot = 0;
+  private frameBytes = 0;
+  /** Bytes below the saved registers. */
+  private localBytes = 0;
+  private savedMask = 0;
+  private argBytes = 0;
+
+  constructor(
+    private readonly buffer: CodeBuffer,
+    private readonly gs: boolean,
+  ) {}
+
+  /** Emits a whole function into the (reset) buffer; the caller finishes the buffer and then asks for `frame`. */
+  emit(vcode: VCode, out: RegallocOutput, needs: FrameNeeds, padBlocks: number): number {
+    this.vcode = vcode;
+    this.out = out;
+    this.unwind.clear();
+    this.savedMask = 0;
+    let saved = 0;
+    for (let k = 0; k < CALLEE_SAVED.length; k++) {
+      if (out.regsWritten[CALLEE_SAVED[k]] === 0) continue;
+      this.savedMask |= 1 << CALLEE_SAVED[k];
+      saved++;
+    }
+    this.argBytes = needs.stackArgBytes;
+    this.slotBase = alignUp(needs.outgoingBytes, 16);
+    this.instanceSlot = this.slotBase + 8 * out.numSlots;
+    let local = this.instanceSlot + (needs.savesInstance ? 8 : 0);
+    // The stack pointer is a multiple of 16 where calls are made.
+    if (local > 0 || needs.hasCalls) local = alignUp(local + 8 * saved + 8, 16) - 8 * saved - 8;
+    this.localBytes = local;
+    this.frameBytes = local + 8 * saved;
+    const { buffer } = this;
+    this.firstLabel = blockLabels(vcode, buffer);
+    this.prologue();
+    if (needs.savesInstance) encRM(buffer, X.MovStore + 1, Reg.R15, Reg.Rsp, -1, 0, this.instanceSlot);
+    const prologueBytes = buffer.length;
+    buffer.afterInstruction();
+    emitBlocks(vcode, out, buffer, this.firstLabel, this, padBlocks);
+    return prologueBytes;
+  }
+
+  /** Facts about the frame of the function emitted last; valid once the buffer is finished. */
+  frame(prologueBytes: number): FrameInfo {
+    return {
+      frameBytes: this.frameBytes,
+      savedMask: this.savedMask,
+      stackArgBytes: this.argBytes,
+      prologueBytes,
+      unwind: this.unwind.finish((label) => this.buffer.offsetOf(label)),
+    };
+  }
+
+  // ---- Frame ----
+
+  private prologue(): void {
+    const { buffer, unwind } = this;
+    let cfa = 8 + this.argBytes;
+    if (this.argBytes > 0) {
+      unwind.add(0, AT_OFFSET, Unwind.CfaOffset, cfa, 0);
+      unwind.add(0, AT_OFFSET, Unwind.Saved, DWARF_RETURN_ADDRESS, -cfa);
+    }
+    for (let k = 0; k < CALLEE_SAVED.length; k++) {
+      const reg = CALLEE_SAVED[k];
+      if (((this.savedMask >> reg) & 1) === 0) continue;
+      encO(buffer, X.Push, reg);
+      cfa += 8;
+      unwind.add(buffer.length, AT_OFFSET, Unwind.CfaOffset, cfa, 0);
+      unwind.add(buffer.length, AT_OFFSET, Unwind.Saved, DWARF_REG[reg], -cfa);
+    }
+    if (this.localBytes === 0) return;
+    if (this.localBytes > PROBE_ABOVE) this.probe(this.localBytes);
+    this.adjustStack(-this.localBytes);
+    unwind.add(buffer.length, AT_OFFSET, Unwind.CfaOffset, cfa + this.localBytes, 0);
+  }
+
+  /** Touches every page of the frame, downwards; r10 and r11 are free at entry. */
+  private probe(bytes: number): void {
+    const { buffer } = this;
+    encRM(buffer, X.Lea + 1, Reg.R10, Reg.Rsp, -1, 0, -bytes);
+    encRR(buffer, X.Mov + 1, Reg.R11, Reg.Rsp);
+    const loop = buffer.length;
+    encRR(buffer, X.Sub + AluForm.Imm + 1, 0, Reg.R11, PAGE);
+    encRM(buffer, X.Test + 1, Reg.R11, Reg.R11, -1, 0, 0);
+    encRR(buffer, X.Cmp + AluForm.Rm + 1, Reg.R11, Reg.R10);
+    buffer.put1(0x70 | CC.A);
+    buffer.put1(loop - (buffer.length + 1));
+  }
+
+  /** Moves the stack pointer without touching flags that someone might need: none do at these places. */
+  private adjustStack(bytes: number): void {
+    if (bytes < 0) encRR(this.buffer, X.Sub + AluForm.Imm + 1, 0, Reg.Rsp, -bytes);
+    else encRR(this.buffer, X.Add + AluForm.Imm + 1, 0, Reg.Rsp, bytes);
+  }
+
+  /** Leaves the frame: the stack pointer is where it was at entry. */
+  private epilogue(): void {
+    const { buffer } = this;
+    if (this.frameBytes === 0) return;
+    let cfa = this.frameBytes + 8 + this.argBytes;
+    if (this.localBytes > 0) {
+      this.adjustStack(this.localBytes);
+      cfa -= this.localBytes;
+      this.unwindHere(Unwind.CfaOffset, cfa, 0);
+    }
+    for (let k = CALLEE_SAVED.length - 1; k >= 0; k--) {
+      const reg = CALLEE_SAVED[k];
+      if (((this.savedMask >> reg) & 1) === 0) continue;
+      encO(buffer, X.Pop, reg);
+      cfa -= 8;
+      this.unwindHere(Unwind.CfaOffset, cfa, 0);
+      this.unwindHere(Unwind.Restored, DWARF_REG[reg], 0);
+    }
+  }
+
+  /** From here on, or from `back` bytes before. */
+  private unwindHere(kind: Unwind, a: number, b: number, back = 0): void {
+    const label = this.buffer.newLabel();
+    this.buffer.bindLabel(label);
+    this.unwind.add(label, back, kind, a, b);
+  }
+
+  /** Behind a return or tail jump: other code of the function has the whole frame. */
+  private restoreUnwind(): void {
+    if (this.frameBytes === 0) return;
+    let cfa = 8 + this.argBytes;
+    for (let k = 0; k < CALLEE_SAVED.length; k++) {
+      const reg = CALLEE_SAVED[k];
+      if (((this.savedMask >> reg) & 1) === 0) continue;
+      cfa += 8;
+      this.unwindHere(Unwind.Saved, DWARF_REG[reg], -cfa);
+    }
+    this.unwindHere(Unwind.CfaOffset, this.frameBytes + 8 + this.argBytes, 0);
+  }
+
+  // ---- Moves ----
+
+  move(from: number, to: number, regClass: number): void {
+    const { buffer } = this;
+    if (to >= SLOT_BASE) {
+      const x = regClass === RegClass.Int ? X.MovStore + 1 : regClass === RegClass.Float ? X.MovsStore + 1 : X.MovupsStore;
+      encRM(buffer, x, from, Reg.Rsp, -1, 0, this.slotOffset(to));
+    } else if (from >= SLOT_BASE) {
+      const x = regClass === RegClass.Int ? X.Mov + 1 : regClass === RegClass.Float ? X.MovsLoad + 1 : X.MovupsLoad;
+      encRM(buffer, x, to, Reg.Rsp, -1, 0, this.slotOffset(from));
+    } else if (from !== to) encRR(buffer, regClass === RegClass.Int ? X.Mov + 1 : X.Movaps, to, from);
+  }
+
+  rematerialize(raw: number, to: number): void {
+    const { vcode, buffer } = this;
+    const x = vcode.op[raw];
+    switch (x) {
+      case P.ZeroInt:
+        encO(buffer, X.MovI, to, 0);
+        break;
+      case P.ZeroVec:
+        encRR(buffer, X.Xorp, to, to);
+        break;
+      case X.MovI:
+        encO(buffer, X.MovI, to, vcode.imm[raw]);
+        break;
+      case X.MovI + 1:
+        encRR(buffer, X.MovI + 1, 0, to, vcode.imm[raw]);
+        break;
+      case X.MovAbs:
+        encO(buffer, X.MovAbs, to, vcode.imm[raw], vcode.imm2[raw]);
+        break;
+      default:
+        encRip(buffer, x, to, this.constantLabel(vcode.disp[raw]));
+    }
+  }
+
+  private slotOffset(location: number): number {
+    return this.slotBase + 8 * (location - SLOT_BASE);
+  }
+
+  private constantLabel(index: number): number {
+    const { constants, constantWords } = this.vcode;
+    return this.buffer.constant(constantWords.data, constants.data[2 * index], constants.data[2 * index + 1]);
+  }
+
+  // ---- Instructions ----
+
+  instruction(i: number): void {
+    const { vcode } = this;
+    const raw = vcode.order[i];
+    const x = vcode.op[raw];
+    const at = vcode.operandStart[i];
+    if (x >= X.FirstPseudo) {
+      this.pseudo(x, raw, at, vcode.operandStart[i + 1]);
+      return;
+    }
+    const { operandLoc } = this.out;
+    const imm = vcode.imm[raw];
+    switch (ROLE[x]) {
+      case Role.DefRm: {
+        const dst = operandLoc[at];
+        if (mergesIntoResult(x) && (vcode.mem[raw] !== 0 || operandLoc[at + 1] !== dst)) {
+          encRR(this.buffer, X.Xorp, dst, dst);
+        }
+        this.regRm(x, raw, at, dst, at + 1, imm, 0);
+        break;
+      }
+      case Role.DefUseRm:
+        this.regRm(x, raw, at, operandLoc[at], at + 2, imm, 0);
+        break;
+      case Role.UseRm:
+        this.regRm(x, raw, at, operandLoc[at], at + 1, imm, 0);
+        break;
+      case Role.DefOfRm:
+        encRR(this.buffer, x, operandLoc[at + 1], operandLoc[at]);
+        break;
+      case Role.Modify:
+      case Role.Use:
+        this.regRm(x, raw, at, 0, at, imm, 0);
+        break;
+      case Role.Def:
+        if (x === X.MovI + 1) encRR(this.buffer, x, 0, operandLoc[at], imm);
+        else encO(this.buffer, x, operandLoc[at], imm, vcode.imm2[raw]);
+        break;
+      case Role.DefRmV:
+        this.regRm(x, raw, at, operandLoc[at], at + 1, imm, operandLoc[at + 2]);
+        break;
+      case Role.DefVRm:
+        this.regRm(x, raw, at, operandLoc[at], at + 2, imm, operandLoc[at + 1]);
+        break;
+      default:
+        throw new Error(`instruction ${x} has no operands to emit`);
+    }
+  }
+
+  /** ModRM.reg `reg`; ModRM.rm the memory operand, or the register or spill slot of operand `rm`. */
+  private regRm(x: number, raw: number, at: number, reg: number, rm: number, imm: number, v: number): void {
+    const { vcode, buffer } = this;
+    const { operandLoc } = this.out;
+    const mem = vcode.mem[raw];
+    if (mem === 0) {
+      const location = operandLoc[rm];
+      if (location < SLOT_BASE) encRR(buffer, x, reg, location, imm, v);
+      else encRM(buffer, x, reg, Reg.Rsp, -1, 0, this.slotOffset(location), imm, v);
+      return;
+    }
+    if (vcode.trap[raw] !== 0) buffer.addTrap(buffer.length, vcode.trap[raw], vcode.loc[raw]);
+    const disp = vcode.disp[raw];
+    const scale = (mem >> Mem.ScaleShift) & Mem.ScaleMask;
+    const indexOperand = (mem >> Mem.IndexShift) & Mem.OperandMask;
+    const index = indexOperand === 0 ? -1 : operandLoc[at + indexOperand - 1];
+    switch (mem & Mem.KindMask) {
+      case Mem.Base:
+        encRM(buffer, x, reg, operandLoc[at + ((mem >> Mem.BaseShift) & Mem.OperandMask)], index, scale, disp, imm, v);
+        break;
+      case Mem.Memory0:
+        if (!this.gs) encRM(buffer, x, reg, Reg.R14, index, scale, disp, imm, v);
+        else {
+          encGs(buffer);
+          if (scale === 0) encRM(buffer, x, reg, index, -1, 0, disp, imm, v);
+          else encRM(buffer, x, reg, -1, index, scale, disp, imm, v);
+        }
+        break;
+      case Mem.Instance:
+        encRM(buffer, x, reg, Reg.R15, -1, 0, disp, imm, v);
+        break;
+      case Mem.Const:
+        encRip(buffer, x, reg, this.constantLabel(disp), imm);
+        break;
+      case Mem.Outgoing:
+        encRM(buffer, x, reg, Reg.Rsp, -1, 0, disp, imm, v);
+        break;
+      case Mem.Incoming:
+        encRM(buffer, x, reg, Reg.Rsp, -1, 0, this.frameBytes + 8 + disp, imm, v);
+        break;
+      default:
+        encRM(buffer, x, reg, -1, index, scale, disp, imm, v);
+    }
+  }
+
+  private pseudo(x: number, raw: number, at: number, end: number): void {
+    const { vcode, buffer } = this;
+    const { operandLoc } = this.out;
+    const imm = vcode.imm[raw];
+    const loc = vcode.loc[raw];
+    switch (x) {
+      case P.Args:
+        return;
+      case P.Copy:
+        this.move(operandLoc[at + 1], operandLoc[at], vcode.vregClass[vcode.operandVReg[at]]);
+        return;
+      case P.Call:
+      case P.CallSlot:
+      case P.CallRef:
+      case P.CallCode:
+        this.call(x, raw);
+        return;
+      case P.TailCall:
+      case P.TailCallSlot:
+      case P.TailCallRef:
+      case P.TailCallCode:
+        this.tailCall(x, raw);
+        return;
+      case P.Return:
+        this.epilogue();
+        if (this.argBytes === 0) encNone(buffer, X.Ret);
+        else encNone(buffer, X.RetN, this.argBytes);
+        this.restoreUnwind();
+        return;
+      case P.Trap:
+        buffer.addTrap(buffer.length, vcode.trap[raw], loc);
+        buffer.reserve(3);
+        buffer.isa.writeTrap(buffer.bytes, buffer.length, vcode.trap[raw]);
+        buffer.length += 3;
+        return;
+      case P.TrapCC:
+        this.trapIf(imm, buffer.deferTrap(vcode.trap[raw], loc));
+        return;
+      case P.Jump:
+        buffer.jump(this.firstLabel + vcode.imm2[raw]);
+        return;
+      case P.Branch:
+        this.branch(imm, this.firstLabel + vcode.imm2[raw], this.firstLabel + vcode.aux[raw]);
+        return;
+      case P.LeaTable: {
+        const count = vcode.imm2[raw];
+        const labels = new Int32Array(count);
+        for (let k = 0; k < count; k++) labels[k] = this.firstLabel + vcode.targets.data[imm + k];
+        encRip(buffer, X.Lea + 1, operandLoc[at], buffer.jumpTable(labels, 0, count));
+        return;
+      }
+      case P.JumpTable:
+        encRR(buffer, X.JmpM, 0, operandLoc[at]);
+        return;
+      case P.SetBool:
+        encRR(buffer, X.Setcc, 0, operandLoc[at], imm);
+        encRR(buffer, X.Movzx8, operandLoc[at], operandLoc[at]);
+        return;
+      case P.FloatSelect:
+        this.floatSelect(imm, operandLoc[at], operandLoc[at + 2]);
+        return;
+      case P.ZeroVec:
+        encRR(buffer, X.Xorp, operandLoc[at], operandLoc[at]);
+        return;
+      case P.ZeroInt:
+        encRR(buffer, X.Xor, operandLoc[at], operandLoc[at]);
+        return;
+    }
+    if (x < P.SignedDiv || x >= P.ZeroVec || end === at) throw new Error(`unknown instruction ${x}`);
+    const w = (x - P.SignedDiv) & 1;
+    switch (x - w) {
+      case P.SignedDiv:
+        encNone(buffer, X.Cdq + w);
+        encRR(buffer, X.Idiv + w, 0, operandLoc[at + 2]);
+        return;
+      case P.UnsignedDiv:
+        encRR(buffer, X.Xor, Reg.Rdx, Reg.Rdx);
+        encRR(buffer, X.Div + w, 0, operandLoc[at + 2]);
+        return;
+      case P.SignedRem:
+        this.signedRem(w, operandLoc[at + 2]);
+        return;
+      case P.DivOverflow: {
+        // MIN / -1: only MIN - 1 overflows.
+        const trap = buffer.deferTrap(vcode.trap[raw], loc);
+        const fine = buffer.newLabel();
+        encRR(buffer, X.Cmp + AluForm.Imm + w, 0, operandLoc[at + 1], -1);
+        buffer.condJump(CC.NE, fine);
+        encRR(buffer, X.Cmp + AluForm.Imm + w, 0, operandLoc[at], 1);
+        buffer.condJump(CC.O, trap);
+        buffer.bindLabel(fine);
+        return;
+      }
+      case P.MinMax:
+        this.minMax(w, imm, operandLoc[at], operandLoc[at + 2]);
+        return;
+      case P.MulHigh:
+        encRR(buffer, X.Mul + w, 0, operandLoc[at + 2]);
+        return;
+      case P.MulHighS:
+        encRR(buffer, X.ImulWide + w, 0, operandLoc[at + 2]);
+        return;
+      default:
+        throw new Error(`unknown instruction ${x}`);
+    }
+  }
+
+  // ---- Sequences ----
+
+  /** A short jump whose distance `land` fills in. Returns the place of the distance. */
+  private shortJump(opcode: number): number {
+    this.buffer.put1(opcode);
+    this.buffer.put1(0);
+    return this.buffer.length - 1;
+  }
+
+  private land(at: number): void {
+    this.buffer.bytes[at] = this.buffer.length - at - 1;
+  }
+
+  private signedRem(w: number, divisor: number): void {
+    const { buffer } = this;
+    encRR(buffer, X.Cmp + AluForm.Imm + w, 0, divisor, -1);
+    const divides = this.shortJump(0x70 | CC.NE);
+    encRR(buffer, X.Xor, Reg.Rdx, Reg.Rdx);
+    const done = this.shortJump(0xeb);
+    this.land(divides);
+    encNone(buffer, X.Cdq + w);
+    encRR(buffer, X.Idiv + w, 0, divisor);
+    this.land(done);
+  }
+
+  /** dst = min or max of dst and b as WebAssembly defines them: NaN wins, -0 < +0. */
+  private minMax(d: number, max: number, dst: number, b: number): void {
+    const { buffer } = this;
+    encRR(buffer, X.Ucomis + d, dst, b);
+    const different = this.shortJump(0x70 | CC.NE);
+    const unordered = this.shortJump(0x70 | CC.P);
+    // Equal: zeros of different sign, or the same bits.
+    encRR(buffer, max === 1 ? X.Andp : X.Orp, dst, b);
+    const done = this.shortJump(0xeb);
+    this.land(unordered);
+    encRR(buffer, X.Adds + d, dst, b);
+    const doneToo = this.shortJump(0xeb);
+    this.land(different);
+    encRR(buffer, (max === 1 ? X.Maxs : X.Mins) + d, dst, b);
+    this.land(done);
+    this.land(doneToo);
+  }
+
+  private floatSelect(cc: number, dst: number, other: number): void {
+    if (cc === CC.FloatNe) {
+      const take = this.shortJump(0x70 | CC.NE);
+      const skip = this.shortJump(0x70 | CC.NP);
+      this.land(take);
+      encRR(this.buffer, X.Movaps, dst, other);
+      this.land(skip);
+      return;
+    }
+    const skip = this.shortJump(0x70 | (cc ^ 1));
+    encRR(this.buffer, X.Movaps, dst, other);
+    this.land(skip);
+  }
+
+  private trapIf(cc: number, trap: number): void {
+    const { buffer } = this;
+    if (cc === CC.FloatEq) {
+      const fine = buffer.newLabel();
+      buffer.condJump(CC.NE, fine);
+      buffer.condJump(CC.NP, trap);
+      buffer.bindLabel(fine);
+    } else if (cc === CC.FloatNe) {
+      buffer.condJump(CC.NE, trap);
+      buffer.condJump(CC.P, trap);
+    } else buffer.condJump(cc, trap);
+  }
+
+  private branch(cc: number, yes: number, no: number): void {
+    const { buffer } = this;
+    if (cc === CC.FloatEq) {
+      buffer.condJump(CC.NE, no);
+      buffer.condJump(CC.P, no);
+      buffer.jump(yes);
+    } else {
+      if (cc === CC.FloatNe) {
+        buffer.condJump(CC.NE, yes);
+        buffer.condJump(CC.P, yes);
+      } else buffer.condJump(cc, yes);
+      buffer.jump(no);
+    }
+  }
+
+  // ---- Calls ----
+
+  /** Loads the base of memory 0 of the instance in r15. */
+  private loadMemoryBase(): void {
+    if (!this.gs) {
+      encRM(this.buffer, X.Mov + 1, Reg.R14, Reg.R15, -1, 0, Instance.Memory0);
+      return;
+    }
+    encRM(this.buffer, X.Mov + 1, Reg.R11, Reg.R15, -1, 0, Instance.Memory0);
+    encRR(this.buffer, X.Wrgsbase, 0, Reg.R11);
+  }
+
+  private call(x: number, raw: number): void {
+    const { vcode, buffer } = this;
+    const argBytes = vcode.imm2[raw];
+    const imm = vcode.imm[raw];
+    switch (x) {
+      case P.Call:
+        encCall(buffer, imm);
+        break;
+      case P.CallSlot:
+        encRM(buffer, X.Mov + 1, Reg.R10, Reg.R15, -1, 0, imm + FuncLayout.Code);
+        encRM(buffer, X.Mov + 1, Reg.R15, Reg.R15, -1, 0, imm + FuncLayout.Instance);
+        this.loadMemoryBase();
+        encRR(buffer, X.CallM, 0, Reg.R10);
+        break;
+      case P.CallRef:
+        encRM(buffer, X.Mov + 1, Reg.R15, Reg.R10, -1, 0, FuncLayout.Instance);
+        this.loadMemoryBase();
+        encRM(buffer, X.CallM, 0, Reg.R10, -1, 0, FuncLayout.Code);
+        break;
+      default:
+        encRR(buffer, X.CallM, 0, Reg.R10);
+    }
+    buffer.addCallSite(vcode.loc[raw], -1, -1, argBytes);
+    if (argBytes > 0) {
+      const cfa = this.frameBytes + 8 + this.argBytes;
+      this.unwindHere(Unwind.CfaOffset, cfa - argBytes, 0, 1);
+      this.adjustStack(-argBytes);
+      this.unwindHere(Unwind.CfaOffset, cfa, 0);
+    }
+    if ((vcode.aux[raw] & CallFlag.RestoreInstance) !== 0) {
+      encRM(buffer, X.Mov + 1, Reg.R15, Reg.Rsp, -1, 0, this.instanceSlot);
+      this.loadMemoryBase();
+    }
+  }
+
+  private tailCall(x: number, raw: number): void {
+    const { vcode, buffer } = this;
+    const imm = vcode.imm[raw];
+    const newBytes = vcode.imm2[raw];
+    const moved = newBytes !== 0 || this.argBytes !== 0;
+    if (moved) this.replaceFrame(newBytes);
+    else this.epilogue();
+    switch (x) {
+      case P.TailCall:
+        encTailJump(buffer, imm);
+        break;
+      case P.TailCallSlot:
+        encRM(buffer, X.Mov + 1, Reg.R10, Reg.R15, -1, 0, imm + FuncLayout.Code);
+        encRM(buffer, X.Mov + 1, Reg.R15, Reg.R15, -1, 0, imm + FuncLayout.Instance);
+        this.loadMemoryBase();
+        encRR(buffer, X.JmpM, 0, Reg.R10);
+        break;
+      case P.TailCallRef:
+        encRM(buffer, X.Mov + 1, Reg.R15, Reg.R10, -1, 0, FuncLayout.Instance);
+        this.loadMemoryBase();
+        encRM(buffer, X.JmpM, 0, Reg.R10, -1, 0, FuncLayout.Code);
+        break;
+      default:
+        encRR(buffer, X.JmpM, 0, Reg.R10);
+    }
+    this.restoreUnwind();
+    if (moved) this.unwindHere(Unwind.Saved, DWARF_RETURN_ADDRESS, -(8 + this.argBytes));
+  }
+
+  /**
+   * Leaves the frame with stack arguments of another size: saved registers are restored from their places, then the
+   * return address and the new arguments (together at the low end of the frame) move up to end right below the
+   * result area, from the top down since the ranges may overlap. r11 is free here.
+   */
+  private replaceFrame(newBytes: number): void {
+    const { buffer } = this;
+    let at = this.frameBytes;
+    for (let k = 0; k < CALLEE_SAVED.length; k++) {
+      const reg = CALLEE_SAVED[k];
+      if (((this.savedMask >> reg) & 1) === 0) continue;
+      at -= 8;
+      encRM(buffer, X.Mov + 1, reg, Reg.Rsp, -1, 0, at);
+      this.unwindHere(Unwind.Restored, DWARF_REG[reg], 0);
+    }
+    encRM(buffer, X.Mov + 1, Reg.R11, Reg.Rsp, -1, 0, this.frameBytes);
+    encRM(buffer, X.MovStore + 1, Reg.R11, Reg.Rsp, -1, 0, 0);
+    const up = this.frameBytes + this.argBytes - newBytes;
+    // The caller is found by the copy of the return address, for the moves may overwrite the old place.
+    this.unwindHere(Unwind.Saved, DWARF_RETURN_ADDRESS, -(this.frameBytes + 8 + this.argBytes));
+    for (let offset = newBytes; offset >= 0; offset -= 8) {
+      encRM(buffer, X.Mov + 1, Reg.R11, Reg.Rsp, -1, 0, offset);
+      encRM(buffer, X.MovStore + 1, Reg.R11, Reg.Rsp, -1, 0, up + offset);
+      buffer.afterInstruction();
+    }
+    this.adjustStack(up);
+    this.unwindHere(Unwind.CfaOffset, 8 + newBytes, 0);
+    this.unwindHere(Unwind.Saved, DWARF_RETURN_ADDRESS, -(8 + newBytes));
+  }
+}
