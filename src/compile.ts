@@ -5,13 +5,16 @@
 //     -> thunks -> text layout: every call resolved, islands, veneers                   (emit/text_layout.ts)
 //     -> header and tables                                                              (module/tables.ts)
 //     -> object: text, initial memory, module record, unwind data                       (module/object.ts)
+//
+// `compile` does it all on this thread. `ModuleCompiler` is the same in steps, for compile_parallel.ts: functions
+// may be compiled anywhere and in any order, the object comes out the same.
 import { Header, HeaderFlag, IsaCode } from './abi/layout.ts';
+import { FunctionPipeline } from './compile_functions.ts';
 import { withReach } from './emit/fixup_kinds.ts';
 import { dataBlock } from './emit/function_code.ts';
 import type { ObjectFile } from './emit/object_file.ts';
 import { buildCodeTables, NO_FUNCTION, type PlacedFunction } from './emit/tables.ts';
 import { TextLayout } from './emit/text_layout.ts';
-import { FunctionPipeline } from './compile_functions.ts';
 import { OpenWorldNeeded } from './frontend/closed_world.ts';
 import { decodeModule } from './frontend/decode.ts';
 import { ModuleLayout } from './frontend/layout.ts';
@@ -20,23 +23,18 @@ import { readNames } from './frontend/names.ts';
 import {
   FunctionFlag,
   type CompiledFunction,
+  type FunctionCompiler,
   type Isa,
   type IsaOptions,
-  type ModuleContext,
 } from './isa/contract.ts';
 import { x64 } from './isa/x64/isa.ts';
 import { buildImage } from './module/image.ts';
 import { buildObject, type PlacedCode } from './module/object.ts';
 import { TextSymbols } from './module/symbols.ts';
-import { buildModuleTables } from './module/tables.ts';
+import { buildModuleTables, type CodeMap } from './module/tables.ts';
 import type { CompileOptions } from './options.ts';
+import { allocateBundles } from './regalloc/bundles.ts';
 import { allocateFast } from './regalloc/fast.ts';
-
-/** A compiled module. */
-export interface CompileResult {
-  readonly object: ObjectFile;
-  readonly module: Module;
-}
 
 /** What a caller can watch and check. */
 export interface CompileHooks {
@@ -44,160 +42,216 @@ export interface CompileHooks {
   readonly progress?: (done: number, total: number) => void;
   /** Verifies every allocation (tests). */
   readonly checkAllocation?: IsaOptions['checkAllocation'];
+  /** Verifies the IR after every pass (tests). */
+  readonly verifyIr?: boolean;
 }
 
 /** Compiles a module. Throws WasmError for bad input, RangeError for an option the ISA does not know. */
-export function compile(bytes: Uint8Array, options: CompileOptions, hooks: CompileHooks = {}): CompileResult {
+export function compile(bytes: Uint8Array, options: CompileOptions, hooks: CompileHooks = {}): ObjectFile {
   const module = decodeModule(bytes);
-  if (isClosed(options)) {
+  return inClosedWorld(options, (closed) => {
+    const compiler = new ModuleCompiler(module, options, closed, hooks);
+    const compiled: CompiledFunction[] = [];
+    const { importedFuncs, funcCount } = module;
+    for (let f = importedFuncs; f < funcCount; f++) {
+      compiled.push(compiler.compileFunction(f));
+      if ((f & 63) === 0) hooks.progress?.(f - importedFuncs, funcCount - importedFuncs);
+    }
+    return compiler.link(compiled);
+  });
+}
+
+/** Runs `work` with the assumption that tables are closed where that can be, and again without if it does not hold. */
+export function inClosedWorld<T>(options: CompileOptions, work: (closed: boolean) => T): T {
+  if (options.mainModule && options.imports === 'link' && !options.exportThunks) {
     try {
-      return compileModule(module, options, true, hooks);
+      return work(true);
     } catch (error) {
       if (!(error instanceof OpenWorldNeeded)) throw error;
     }
   }
-  return compileModule(module, options, false, hooks);
+  return work(false);
 }
 
-/** Whether nothing outside the module can see its tables: an executable whose imports are C functions. */
-function isClosed(options: CompileOptions): boolean {
-  return options.mainModule && options.imports === 'link' && !options.exportThunks;
-}
+/** One module on its way: compiles its functions one by one, then links them with everything else. */
+export class ModuleCompiler {
+  readonly module: Module;
+  private readonly options: CompileOptions;
+  private readonly layout: ModuleLayout;
+  private readonly symbols: TextSymbols;
+  private readonly isa: Isa;
+  private readonly compiler: FunctionCompiler;
+  private readonly pipeline: FunctionPipeline;
+  private readonly text: TextLayout;
+  private readonly placed: PlacedCode[] = [];
 
-function compileModule(
-  module: Module,
-  options: CompileOptions,
-  closed: boolean,
-  hooks: CompileHooks,
-): CompileResult {
-  const layout = new ModuleLayout(module, options.bounds, closed);
-  const symbols = new TextSymbols(module, options.imports === 'instantiate', options.exportThunks);
-  const isa = isaOf(options);
-  const fixupIsa = Object.entries(options.stress.reach).reduce(
-    (kinds, [name, bits]) => withReach(kinds, name, bits),
-    isa.fixupIsa,
-  );
-  const compiler = isa.compiler(
-    moduleContext(module, layout, symbols),
-    {
-      optLevel: options.optLevel,
-      march: options.march,
-      memoryBase: options.memoryBase,
-      regs: options.stress.regs,
-      forceVeneers: options.stress.forceVeneers,
-      padBlocks: options.stress.padBlocks,
-      allocator: allocateFast,
-      checkAllocation: hooks.checkAllocation ?? null,
-    },
-    fixupIsa,
-  );
-  const pipeline = new FunctionPipeline(module, layout, compiler, options);
-
-  const text = new TextLayout(fixupIsa, {
-    padFunctions: options.stress.padFunctions,
-    forceVeneers: options.stress.forceVeneers,
-    layoutSeed: options.stress.layoutSeed,
-  });
-  const header = new Uint8Array(Header.Size);
-  text.append(dataBlock(header, 16), symbols.header);
-
-  const placed: PlacedCode[] = [];
-  const place = (compiled: CompiledFunction, symbol: number, functionIndex: number): void => {
-    const offset = text.append(compiled.code, symbol);
-    placed.push({ ...compiled, offset, functionIndex, symbol });
-  };
-  place(compiler.enter(), symbols.enter, NO_FUNCTION);
-  place(compiler.unwind(), symbols.unwind, NO_FUNCTION);
-  symbols.helper.forEach((symbol, helper) => place(compiler.helperThunk(helper), symbol, NO_FUNCTION));
-  module.types.canonical.data.subarray(0, module.types.count).forEach((first, type) => {
-    if (first !== type || symbols.callThunk[type] < 0) return;
-    place(compiler.callThunk(type), symbols.callThunk[type], NO_FUNCTION);
-    if (symbols.hostThunk[type] >= 0) place(compiler.hostThunk(type), symbols.hostThunk[type], NO_FUNCTION);
-  });
-  for (let f = 0; f < module.importedFuncs && options.imports === 'link'; f++)
-    place(compiler.importThunk(f, module.funcType.data[f]), f, NO_FUNCTION);
-  for (let f = module.importedFuncs; f < module.funcCount; f++) {
-    place(pipeline.compile(f), f, f);
-    if ((f & 63) === 0) hooks.progress?.(f, module.funcCount);
-  }
-  for (const e of symbols.exports)
-    place(
-      compiler.exportThunk(module.funcType.data[e.func], layout.slotOffset[e.func]),
-      e.symbol,
-      NO_FUNCTION,
+  constructor(module: Module, options: CompileOptions, closed: boolean, hooks: CompileHooks) {
+    this.module = module;
+    this.options = options;
+    this.layout = new ModuleLayout(module, options.bounds, closed);
+    this.symbols = new TextSymbols(module, options.imports === 'instantiate', options.exportThunks);
+    this.isa = isaOf(options);
+    const { stress } = options;
+    const fixupIsa = Object.entries(stress.reach).reduce(
+      (kinds, [name, bits]) => withReach(kinds, name, bits),
+      this.isa.fixupIsa,
     );
+    const functionFlags = new Uint8Array(module.funcCount);
+    functionFlags.fill(FunctionFlag.Imported, 0, module.importedFuncs);
+    this.compiler = this.isa.compiler(
+      {
+        signatures: this.layout.signatures,
+        functionSig: module.funcType.data.slice(0, module.funcCount),
+        functionFlags,
+        helperSymbol: this.symbols.helper,
+      },
+      {
+        optLevel: options.optLevel,
+        march: options.march,
+        memoryBase: options.memoryBase,
+        regs: stress.regs,
+        forceVeneers: stress.forceVeneers,
+        padBlocks: stress.padBlocks,
+        allocator: options.optLevel === 0 ? allocateFast : allocateBundles,
+        checkAllocation: hooks.checkAllocation ?? null,
+      },
+      fixupIsa,
+    );
+    this.pipeline = new FunctionPipeline(
+      module,
+      this.layout,
+      this.compiler,
+      options,
+      hooks.verifyIr === true,
+    );
+    this.text = new TextLayout(fixupIsa, {
+      padFunctions: stress.padFunctions,
+      forceVeneers: stress.forceVeneers,
+      layoutSeed: stress.layoutSeed,
+    });
+  }
 
-  return { module, object: finish(module, layout, symbols, options, isa, text, placed, header) };
-}
+  /** Compiles function `index` (a defined one). Throws WasmError if its body is invalid, OpenWorldNeeded. */
+  compileFunction(index: number): CompiledFunction {
+    return this.pipeline.compile(index);
+  }
 
-/** Everything behind the last function: tables, header, object. */
-function finish(
-  module: Module,
-  layout: ModuleLayout,
-  symbols: TextSymbols,
-  options: CompileOptions,
-  isa: Isa,
-  text: TextLayout,
-  placed: readonly PlacedCode[],
-  header: Uint8Array,
-): ObjectFile {
-  const names = readNames(module);
-  const image = buildImage(module);
-  const codeTables = buildCodeTables(placed.map(tableEntry));
-  const offsetsOf = (list: Int32Array): Float64Array =>
-    Float64Array.from(list, (symbol) => (symbol < 0 ? 0 : text.offsetOf(symbol)));
-  const functions = functionColumns(module, placed);
-  const tablesOffset = Math.ceil(text.size / 64) * 64;
-  const utf8 = new TextEncoder();
-  const code = {
-    flags: headerFlags(options, layout),
-    textBytes: 0,
-    enter: text.offsetOf(symbols.enter),
-    unwind: text.offsetOf(symbols.unwind),
-    callThunk: offsetsOf(symbols.callThunk),
-    hostThunk: offsetsOf(symbols.hostThunk),
-    ...functions,
-    locations: codeTables.index,
-    callSites: codeTables.stream,
-  };
-  const facts = {
-    imageMerged: image.length > 0,
-    config: options.config,
-    names: Array.from({ length: module.funcCount }, (_, f) => utf8.encode(names.functions.get(f) ?? '')),
-  };
-  // The size of the tables does not depend on where they lie, nor on the size of the text.
-  const sized = buildModuleTables(module, layout, facts, code, tablesOffset);
-  const block = sized.tables.slice();
-  const at = text.append(dataBlock(block, 64), symbols.tables);
-  const textImage = text.finish();
-  const final = buildModuleTables(module, layout, facts, { ...code, textBytes: textImage.size }, at);
-  block.set(final.tables);
-  header.set(final.header);
-  return buildObject({ module, names, symbols, options, isa, text: textImage, placed, image });
+  /** Lays out the text and makes the object; `compiled` holds all defined functions in order. */
+  link(compiled: readonly CompiledFunction[]): ObjectFile {
+    const { module, text, symbols } = this;
+    const header = new Uint8Array(Header.Size);
+    text.append(dataBlock(header, 16), symbols.header);
+    this.placeThunks();
+    compiled.forEach((code, i) => this.place(code, module.importedFuncs + i, module.importedFuncs + i));
+    this.placeExportThunks();
+
+    const names = readNames(module);
+    const image = buildImage(module);
+    const utf8 = new TextEncoder();
+    const facts = {
+      imageMerged: image.length > 0,
+      config: this.options.config,
+      names: Array.from({ length: module.funcCount }, (_, f) => utf8.encode(names.functions.get(f) ?? '')),
+    };
+    const code = this.codeMap();
+    // The size of the tables depends neither on where they lie nor on the size of the text.
+    const block = buildModuleTables(module, this.layout, facts, code, 0).tables.slice();
+    const at = text.append(dataBlock(block, 64), symbols.tables);
+    const image2 = text.finish();
+    const final = buildModuleTables(module, this.layout, facts, { ...code, textBytes: image2.size }, at);
+    block.set(final.tables);
+    header.set(final.header);
+    return buildObject({
+      module,
+      names,
+      symbols,
+      options: this.options,
+      isa: this.isa,
+      text: image2,
+      placed: this.placed,
+      image,
+    });
+  }
+
+  private place(compiled: CompiledFunction, symbol: number, functionIndex: number): void {
+    const offset = this.text.append(compiled.code, symbol);
+    this.placed.push({ code: compiled.code, frame: compiled.frame, offset, functionIndex, symbol });
+  }
+
+  private placeThunks(): void {
+    const { module, compiler, symbols } = this;
+    this.place(compiler.enter(), symbols.enter, NO_FUNCTION);
+    this.place(compiler.unwind(), symbols.unwind, NO_FUNCTION);
+    symbols.helper.forEach((symbol, helper) => this.place(compiler.helperThunk(helper), symbol, NO_FUNCTION));
+    for (let type = 0; type < module.types.count; type++) {
+      if (module.types.canonical.data[type] !== type || symbols.callThunk[type] < 0) continue;
+      this.place(compiler.callThunk(type), symbols.callThunk[type], NO_FUNCTION);
+      if (symbols.hostThunk[type] >= 0)
+        this.place(compiler.hostThunk(type), symbols.hostThunk[type], NO_FUNCTION);
+    }
+    if (this.options.imports === 'instantiate') return;
+    for (let f = 0; f < module.importedFuncs; f++)
+      this.place(compiler.importThunk(f, module.funcType.data[f]), f, NO_FUNCTION);
+  }
+
+  private placeExportThunks(): void {
+    const { module, compiler, layout, symbols } = this;
+    for (const e of symbols.exports)
+      this.place(
+        compiler.exportThunk(module.funcType.data[e.func], layout.slotOffset[e.func]),
+        e.symbol,
+        NO_FUNCTION,
+      );
+  }
+
+  /** Where all code has come to lie. */
+  private codeMap(): CodeMap {
+    const { module, text, symbols, placed } = this;
+    const offsetsOf = (list: Int32Array): Float64Array =>
+      Float64Array.from(list, (symbol) => (symbol < 0 ? 0 : text.offsetOf(symbol)));
+    const tables = buildCodeTables(placed.map(tableEntry));
+    const n = module.funcCount;
+    const map = {
+      flags: this.headerFlags(),
+      textBytes: 0,
+      enter: text.offsetOf(symbols.enter),
+      unwind: text.offsetOf(symbols.unwind),
+      callThunk: offsetsOf(symbols.callThunk),
+      hostThunk: offsetsOf(symbols.hostThunk),
+      codeOffset: new Float64Array(n),
+      codeBytes: new Float64Array(n),
+      frameBytes: new Int32Array(n),
+      savedMask: new Int32Array(n),
+      stackArgBytes: new Int32Array(n),
+      prologueBytes: new Int32Array(n),
+      locations: tables.index,
+      callSites: tables.stream,
+    };
+    for (const { symbol: f, offset, code, frame } of placed) {
+      if (f >= n) continue;
+      map.codeOffset[f] = offset;
+      map.codeBytes[f] = code.bytes.length;
+      map.frameBytes[f] = frame.frameBytes;
+      map.savedMask[f] = frame.savedMask;
+      map.stackArgBytes[f] = frame.stackArgBytes;
+      map.prologueBytes[f] = frame.prologueBytes;
+    }
+    return map;
+  }
+
+  private headerFlags(): number {
+    const { target, bounds, memoryBase } = this.options;
+    const isa = target.isa === 'x86_64' ? IsaCode.X86_64 : IsaCode.Aarch64;
+    const closed = this.layout.closedTable.includes(1) ? HeaderFlag.Closed : 0;
+    const checked = bounds === 'checked' ? HeaderFlag.Checked : 0;
+    const gs = memoryBase === 'gs' ? HeaderFlag.Gs : 0;
+    return closed | checked | gs | (isa << HeaderFlag.IsaShift);
+  }
 }
 
 function isaOf(options: CompileOptions): Isa {
   if (options.target.isa === 'x86_64') return x64;
   throw new RangeError(`no code generator for ${options.target.isa}`);
-}
-
-function moduleContext(module: Module, layout: ModuleLayout, symbols: TextSymbols): ModuleContext {
-  const functionFlags = new Uint8Array(module.funcCount);
-  functionFlags.fill(FunctionFlag.Imported, 0, module.importedFuncs);
-  return {
-    signatures: layout.signatures,
-    functionSig: module.funcType.data.slice(0, module.funcCount),
-    functionFlags,
-    helperSymbol: symbols.helper,
-  };
-}
-
-function headerFlags(options: CompileOptions, layout: ModuleLayout): number {
-  const isa = options.target.isa === 'x86_64' ? IsaCode.X86_64 : IsaCode.Aarch64;
-  const checked = options.bounds === 'checked' ? HeaderFlag.Checked : 0;
-  const gs = options.memoryBase === 'gs' ? HeaderFlag.Gs : 0;
-  const closed = layout.closedTable.includes(1) ? HeaderFlag.Closed : 0;
-  return closed | checked | gs | (isa << HeaderFlag.IsaShift);
 }
 
 function tableEntry(placed: PlacedCode): PlacedFunction {
@@ -208,28 +262,4 @@ function tableEntry(placed: PlacedCode): PlacedFunction {
     frameBytes: placed.frame.frameBytes,
     savedMask: placed.frame.savedMask,
   };
-}
-
-/** Columns by function index of what the function table says. */
-function functionColumns(module: Module, placed: readonly PlacedCode[]) {
-  const n = module.funcCount;
-  const columns = {
-    codeOffset: new Float64Array(n),
-    codeBytes: new Float64Array(n),
-    frameBytes: new Int32Array(n),
-    savedMask: new Int32Array(n),
-    stackArgBytes: new Int32Array(n),
-    prologueBytes: new Int32Array(n),
-  };
-  for (const p of placed) {
-    const f = p.symbol;
-    if (f >= n) continue;
-    columns.codeOffset[f] = p.offset;
-    columns.codeBytes[f] = p.code.bytes.length;
-    columns.frameBytes[f] = p.frame.frameBytes;
-    columns.savedMask[f] = p.frame.savedMask;
-    columns.stackArgBytes[f] = p.frame.stackArgBytes;
-    columns.prologueBytes[f] = p.frame.prologueBytes;
-  }
-  return columns;
 }

@@ -55,7 +55,10 @@ export type MakeObject = (bytes: Uint8Array) => Uint8Array;
 /** Compiles to an ELF object, with the allocator's input and result verified. */
 export function elfMaker(options: CompileOptions): MakeObject {
   return (bytes) =>
-    writeElf(compile(bytes, options, { checkAllocation: checked }).object, options.target.isa).toBytes();
+    writeElf(
+      compile(bytes, options, { checkAllocation: checked, verifyIr: true }),
+      options.target.isa,
+    ).toBytes();
 }
 
 /** Both checks of an allocation. */
