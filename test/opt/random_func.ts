@@ -83,12 +83,17 @@ class Generator {
   private budget: number;
   /** Values at hand, by type; what a branch adds is dropped behind it. */
   private live: Value[][] = [[], [], [], [], [], [], []];
+  /** Addresses at hand: used again and again, so that accesses meet. */
+  private addresses: Value[] = [];
+  /** Percentage of memory and instance statements: some functions do little else. */
+  private readonly memoryBias: number;
 
   constructor(
     private readonly r: Random,
     size: number,
   ) {
     this.budget = size;
+    this.memoryBias = r.pick([0, 0, 30, 60]);
     this.sigs.add([Type.I32, Type.I64, Type.F32, Type.F64], [Type.I32, Type.I64, Type.F64]);
     this.sigs.add([Type.I32, Type.I64], [Type.I32]);
     this.sigs.add([Type.I32], [Type.I32, Type.F32]);
@@ -162,7 +167,7 @@ class Generator {
   private statement(depth: number): void {
     this.budget--;
     const { r } = this;
-    const kind = r.int(100);
+    const kind = r.chance(this.memoryBias) ? 42 + r.int(24) : r.int(100);
     if (kind < 42) this.arithmetic();
     else if (kind < 58) this.memory();
     else if (kind < 66) this.instance();
@@ -254,12 +259,19 @@ class Generator {
     return this.r.int(type === Type.I32 ? 5 : 7) as Access;
   }
 
-  /** An address that is usually in bounds: masked, constant, or a masked value plus a constant. */
+  /** An address that is usually in bounds: masked, constant, or a masked value plus a constant; often an old one. */
   private address(): Value {
     const { r } = this;
-    if (r.chance(20)) return this.add(Op.IConst, Type.I32, [], r.pick([0, 4, 8, 80, 88, 92]));
-    const recent = this.live[Type.I32].slice(-6).filter((v) => this.f.op[v] === Op.And);
-    if (recent.length > 0 && r.chance(60)) return r.pick(recent);
+    if (this.addresses.length > 0 && r.chance(80))
+      return this.addresses[this.addresses.length - 1 - r.int(Math.min(2, this.addresses.length))];
+    const v = this.newAddress();
+    this.addresses.push(v);
+    return v;
+  }
+
+  private newAddress(): Value {
+    const { r } = this;
+    if (r.chance(25)) return this.add(Op.IConst, Type.I32, [], r.pick([0, 4, 8, 80, 88, 92]));
     const mask = this.add(Op.IConst, Type.I32, [], r.pick([63, 63, 31, 127, 56]));
     const masked = this.add(Op.And, Type.I32, [this.value(Type.I32), mask]);
     if (r.chance(60)) return masked;
@@ -271,7 +283,7 @@ class Generator {
     const { r } = this;
     const type = r.pick(SCALARS);
     const imm = memImm(this.access(type), type);
-    const offset = r.pick([0, 0, 0, 1, 4, 4, 8, 12, 16, -4]);
+    const offset = r.pick([0, 0, 0, 1, 2, 4, 4, 8, 8, 12, 24, -4]);
     const native = r.chance(8);
     if (native) {
       const base = this.add(Op.MemBase, Type.I64, []);
@@ -330,7 +342,9 @@ class Generator {
   /** Runs `body` with the values at hand; what it adds is forgotten. */
   private scoped(body: () => void): void {
     const marks = this.live.map((list) => list.length);
+    const addresses = this.addresses.length;
     body();
+    this.addresses.length = addresses;
     this.live.forEach((list, t) => (list.length = marks[t]));
   }
 
