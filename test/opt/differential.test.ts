@@ -10,7 +10,7 @@ import { Optimiser, PASSES } from '../../src/opt/pipeline.ts';
 import type { Observation } from './random_func.ts';
 import { observe, randomFunc } from './random_func.ts';
 
-const CASES = Number(process.env['WASM2NATIVE_OPT_CASES'] ?? 1500);
+const CASES = Number(process.env['WASM2NATIVE_OPT_CASES'] ?? 500);
 const SEED = Number(process.env['WASM2NATIVE_OPT_SEED'] ?? 1);
 const WORLDS = 4;
 

@@ -103,7 +103,8 @@ class Generator {
   build(): Func {
     this.f.reset(0, 0);
     this.block = this.newBlock([Type.I32, Type.I64, Type.F32, Type.F64]);
-    this.statements(0);
+    do this.statements(0);
+    while (this.budget > 0);
     this.finish();
     return this.f;
   }
