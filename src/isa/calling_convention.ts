@@ -1,7 +1,7 @@
 // Where parameters and results of wasm functions travel, for every signature of a module, computed once each.
 //
 // Integers and references take the integer registers of the convention in order, floats and vectors the vector
-// registers; what is left goes to 8-byte slots (v128: two) in order. Both areas are multiples of 16 bytes: stack
+// registers; what is left goes to 8-byte slots (v128: 16, aligned) in order. Both areas are multiples of 16 bytes: stack
 // arguments begin at the callee's incoming area, results beyond registers right behind them.
 import type { Signatures } from '../ir/signatures.ts';
 import { Type } from '../ir/types.ts';
@@ -80,6 +80,7 @@ export class CallingConvention {
         this.locations.push(vecs[nextVec++]);
         continue;
       }
+      if (type === Type.V128) offset = (offset + 15) & -16;
       this.locations.push(STACK + offset);
       offset += type === Type.V128 ? 16 : 8;
     }

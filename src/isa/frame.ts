@@ -30,7 +30,7 @@ export const enum Unwind {
 export const UNWIND_ROW = 4;
 
 export interface FrameInfo {
-  /** Distance from the stack pointer in the body to the return address (x86_64) or to the frame's end (aarch64). */
+  /** x86_64: bytes below the saved registers. aarch64: bytes from the stack pointer in the body to the frame's end. */
   readonly frameBytes: number;
   /** Bit r: physical register r of the integer file is saved; bits from 16 on aarch64 vector registers 8..15. */
   readonly savedMask: number;

@@ -46,6 +46,7 @@ export class X64Emitter implements EmitHooks {
   /** Offsets from the stack pointer in the body. */
   private slotBase = 0;
   private instanceSlot = 0;
+  /** From the stack pointer to the return address. */
   private frameBytes = 0;
   /** Bytes below the saved registers. */
   private localBytes = 0;
@@ -80,8 +81,8 @@ export class X64Emitter implements EmitHooks {
     const { buffer } = this;
     this.firstLabel = blockLabels(vcode, buffer);
     this.prologue();
-    if (needs.savesInstance) encRM(buffer, X.MovStore + 1, Reg.R15, Reg.Rsp, -1, 0, this.instanceSlot);
     const prologueBytes = buffer.length;
+    if (needs.savesInstance) encRM(buffer, X.MovStore + 1, Reg.R15, Reg.Rsp, -1, 0, this.instanceSlot);
     buffer.afterInstruction();
     emitBlocks(vcode, out, buffer, this.firstLabel, this, padBlocks);
     return prologueBytes;
@@ -90,7 +91,7 @@ export class X64Emitter implements EmitHooks {
   /** Facts about the frame of the function emitted last; valid once the buffer is finished. */
   frame(prologueBytes: number): FrameInfo {
     return {
-      frameBytes: this.frameBytes,
+      frameBytes: this.localBytes,
       savedMask: this.savedMask,
       stackArgBytes: this.argBytes,
       prologueBytes,
