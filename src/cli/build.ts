@@ -1,0 +1,304 @@
+// `wasm2native [build]`: from inputs to one output file. The output appears whole or not at all.
+import { existsSync, readFileSync, realpathSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import { importSymbol } from '../abi/mangle.ts';
+import { compile } from '../compile.ts';
+import { writeArchive } from '../elf/archive.ts';
+import { textSectionName, writeElf } from '../elf/writer.ts';
+import type { ObjectFile } from '../emit/object_file.ts';
+import { SectionRole } from '../emit/object_file.ts';
+import { decodeModule } from '../frontend/decode.ts';
+import { WasmError } from '../frontend/errors.ts';
+import type { Module } from '../frontend/module.ts';
+import { ExternKind } from '../frontend/module.ts';
+import { writeMachO } from '../macho/writer.ts';
+import type { CompileOptions } from '../options.ts';
+import type { FileImage } from '../support/file_image.ts';
+import type { Emit, Request } from './arguments.ts';
+import { moduleName } from './arguments.ts';
+import { openCache } from './cache.ts';
+import type { Cache } from './cache.ts';
+import type { Compiler } from './cc.ts';
+import { compilerIdentity, findCompiler, runCompiler } from './cc.ts';
+import type { ErrorContext } from './diagnostics.ts';
+import { describeWasmError, UsageError, UserError } from './diagnostics.ts';
+import type { Inputs } from './inputs.ts';
+import { readInputs } from './inputs.ts';
+import { besideOf, keep, moveInto, temporaryFolder, writeAtomically } from './output.ts';
+import { Phases } from './phases.ts';
+import { Progress } from './progress.ts';
+import type { Stub } from './stub.ts';
+import { prepareStub, stubFolder } from './stub.ts';
+
+/** Where run 0 of the text is placed when more than one run must keep its distance; above any executable's own base. */
+const TEXT_BASE = 0x10000000;
+
+/** A file name as an argument that is no option. */
+const asArgument = (file: string): string => (file.startsWith('-') ? `./${file}` : file);
+
+export async function build(request: Request, context: ErrorContext): Promise<void> {
+  const inputs = readInputs(request.files);
+  const output = outputFile(request, inputs);
+  const phases = new Phases(request.timePasses);
+  if (inputs.wasm === null && request.emit !== 'exe' && request.emit !== 'shared')
+    throw new UsageError(`--emit ${request.emit} needs a WebAssembly module among the inputs`);
+  if (request.emit === 'header') {
+    await emitHeader(request, inputs, output);
+    return;
+  }
+  if (request.emit === 'obj') {
+    const image = compileInput(request, inputs, context, phases).image;
+    phases.time('write', () => writeAtomically(output, (fd) => image.writeTo(fd)));
+    phases.print();
+    return;
+  }
+  const cache = openCache(request.cacheFolder, request.noCache);
+  const builder = await Linker.make(request, cache);
+  if (request.emit === 'static-lib') await builder.archive(inputs, output, context, phases);
+  else await builder.link(inputs, output, context, phases);
+  phases.print();
+}
+
+function baseName(request: Request, inputs: Inputs): string {
+  return moduleName(inputs.wasm?.file ?? request.files[0]).replace(
+    inputs.wasm === null ? /\.[^.]+$/ : /$^/,
+    '',
+  );
+}
+
+function outputFile(request: Request, inputs: Inputs): string {
+  const base = baseName(request, inputs);
+  const shared = request.compile.target.os === 'macos' ? '.dylib' : '.so';
+  const names: Readonly<Record<Emit, string>> = {
+    exe: base,
+    obj: `${base}.o`,
+    header: `${base}.h`,
+    shared: `lib${base}${shared}`,
+    'static-lib': `lib${base}.a`,
+  };
+  const output = request.output ?? names[request.emit];
+  if (existsSync(output)) {
+    if (statSync(output).isDirectory()) throw new UserError(`${output}: is a directory; -o names the output`);
+    const real = realpathSync(output);
+    const same = request.files.find((file) => realpathSync(file) === real);
+    if (same !== undefined)
+      throw new UsageError(`the output ${output} would replace the input; -o names another`);
+  }
+  return output;
+}
+
+async function emitHeader(request: Request, inputs: Inputs, output: string): Promise<void> {
+  if (inputs.wasm === null) return;
+  const { moduleHeader } = await import('./header.ts');
+  const { file, bytes } = inputs.wasm;
+  const module = explained(file, () => decodeModule(bytes));
+  const text = moduleHeader(module, request.name ?? moduleName(file));
+  writeAtomically(output, (fd) => writeFileSync(fd, text));
+}
+
+/** Runs `work`; a fault of the module becomes the user's error. */
+function explained<T>(file: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof WasmError) throw describeWasmError(file, error);
+    throw error;
+  }
+}
+
+interface Compiled {
+  readonly object: ObjectFile;
+  readonly image: FileImage;
+}
+
+function compileOptions(request: Request, inputs: Inputs): CompileOptions {
+  const isAlone = request.emit === 'exe' && inputs.others.length === 0;
+  return {
+    ...request.compile,
+    name: request.name ?? baseName(request, inputs),
+    mainModule: request.emit === 'exe',
+    exportThunks: !isAlone,
+  };
+}
+
+function compileInput(request: Request, inputs: Inputs, context: ErrorContext, phases: Phases): Compiled {
+  if (inputs.wasm === null) throw new UsageError('no WebAssembly module among the inputs');
+  const { file, bytes } = inputs.wasm;
+  context.file = file;
+  const progress = new Progress();
+  const options = compileOptions(request, inputs);
+  try {
+    const object = phases.time('compile', () =>
+      explained(file, () =>
+        compile(bytes, options, { progress: (done, total) => progress.update(done, total) }),
+      ),
+    );
+    const { isa, os } = options.target;
+    const image = os === 'macos' ? writeMachO(object, isa) : writeElf(object, isa);
+    if (request.stats) printStats(file, bytes, object, image);
+    return { object, image };
+  } finally {
+    progress.stop();
+  }
+}
+
+function printStats(file: string, bytes: Uint8Array, object: ObjectFile, image: FileImage): void {
+  const text = object.sections.filter((section) => section.role === SectionRole.Text);
+  const size = text.reduce((sum, section) => sum + section.size, 0);
+  const lines = [
+    `${file}: ${bytes.length} bytes`,
+    `text: ${size} bytes in ${text.length} ${text.length === 1 ? 'run' : 'runs'}`,
+    `symbols: ${object.symbols.length}, relocations: ${object.relocations.length}`,
+    `object: ${image.length} bytes`,
+  ];
+  process.stderr.write(`${lines.join('\n')}\n`);
+}
+
+/** Links executables and libraries with one compiler and its stub. */
+export class Linker {
+  private readonly request: Request;
+  private readonly compiler: Compiler;
+  private readonly stub: Stub;
+
+  private constructor(request: Request, compiler: Compiler, stub: Stub) {
+    this.request = request;
+    this.compiler = compiler;
+    this.stub = stub;
+  }
+
+  static async make(request: Request, cache: Cache): Promise<Linker> {
+    const { target } = request.compile;
+    const compiler = findCompiler(target, request.cc, request.verbose);
+    const identity = await compilerIdentity(compiler);
+    const stub = await prepareStub(cache, compiler, identity, target, request.cflags);
+    return new Linker(request, compiler, stub);
+  }
+
+  /** Of everything that decides the linked file but the module: compiler, stub, flags. */
+  get key(): string {
+    return this.stub.key;
+  }
+
+  /** `--emit static-lib`: the module and the stub without its main. */
+  async archive(inputs: Inputs, output: string, context: ErrorContext, phases: Phases): Promise<void> {
+    if (this.request.compile.target.os === 'macos')
+      throw new UserError('--emit static-lib is for ELF targets; on macOS use --emit obj');
+    const { image } = compileInput(this.request, inputs, context, phases);
+    const name = moduleName(inputs.wasm?.file ?? output);
+    const folder = temporaryFolder();
+    const members = [{ name: `${name}.o`, bytes: Buffer.from(image.toBytes()) }];
+    for (const file of inputs.others.filter((other) => !isLinkerInput(other))) {
+      const object = path.join(folder, `${path.basename(file)}.o`);
+      await runCompiler(this.compiler, [...this.cFlags(), '-fPIC', '-c', asArgument(file), '-o', object]);
+      members.push({ name: path.basename(object), bytes: readFileSync(object) });
+    }
+    for (const [source, file] of this.stub.objects)
+      if (source !== 'main') members.push({ name: path.basename(file), bytes: readFileSync(file) });
+    const bytes = writeArchive(members);
+    writeAtomically(output, (fd) => {
+      for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
+    });
+  }
+
+  async link(inputs: Inputs, output: string, context: ErrorContext, phases: Phases): Promise<void> {
+    const files: string[] = [];
+    let module: Module | null = null;
+    let placement: string[] = [];
+    if (inputs.wasm !== null) {
+      const { file, bytes } = inputs.wasm;
+      module = explained(file, () => decodeModule(bytes));
+      if (this.request.emit === 'exe' && inputs.others.length === 0) requireStart(file, module);
+      const { object, image } = compileInput(this.request, inputs, context, phases);
+      placement = this.placement(object);
+      const folder = temporaryFolder();
+      if (this.request.verbose) keep(folder); // the printed command names it
+      const objectFile = path.join(folder, `${baseName(this.request, inputs).replace(/[^\w.-]/g, '_')}.o`);
+      phases.time('write', () => writeAtomically(objectFile, (fd) => image.writeTo(fd)));
+      files.push(objectFile);
+    }
+    files.push(...inputs.others.map(asArgument));
+    const made = besideOf(output);
+    const command = (to: string): string[] => [
+      ...this.cFlags(),
+      ...this.linkFlags(),
+      ...placement,
+      ...files,
+      ...this.stubFiles(),
+      '-pthread',
+      ...this.request.ldflags,
+      '-o',
+      asArgument(to),
+    ];
+    const start = performance.now();
+    try {
+      await runCompiler(this.compiler, command(made), command(output));
+    } catch (error) {
+      throw module !== null && error instanceof UserError ? explainLink(error, inputs, module) : error;
+    }
+    phases.add('link', performance.now() - start);
+    moveInto(made, output);
+  }
+
+  private cFlags(): string[] {
+    return ['-O2', `-I${stubFolder()}`, ...this.request.cflags];
+  }
+
+  private linkFlags(): string[] {
+    const flags: string[] = [];
+    const isMac = this.request.compile.target.os === 'macos';
+    if (this.request.emit === 'shared') flags.push('-shared', '-fPIC');
+    else flags.push(isMac ? '-Wl,-dead_strip' : '-Wl,--gc-sections');
+    if (this.request.isStatic) flags.push('-static');
+    if (this.request.strip) flags.push(isMac ? '-Wl,-x' : '-s');
+    return flags;
+  }
+
+  private stubFiles(): readonly string[] {
+    if (this.request.emit !== 'shared') return this.stub.files;
+    // A library exports the stub's functions, all but what belongs to an executable.
+    return [...this.stub.objects].filter(([name]) => name !== 'main').map(([, file]) => file);
+  }
+
+  /** Options that keep the runs of the text at their distances. */
+  private placement(object: ObjectFile): string[] {
+    const runs = object.sections.filter((section) => section.role === SectionRole.Text);
+    if (runs.length < 2 || this.request.compile.target.os === 'macos') return [];
+    return runs.map(
+      (run) =>
+        `-Wl,--section-start=${textSectionName(run.index)}=0x${(TEXT_BASE + run.textOffset).toString(16)}`,
+    );
+  }
+}
+
+function isLinkerInput(file: string): boolean {
+  return !/\.(c|i|s|S)$/.test(file);
+}
+
+/** An executable runs `_start` or `_initialize`; a module without them needs a C file with main. */
+function requireStart(file: string, module: Module): void {
+  const has = (name: string): boolean =>
+    module.exports.some((entry) => entry.kind === ExternKind.Func && entry.name === name);
+  if (has('_start') || has('_initialize')) return;
+  throw new UserError(
+    `${file}: exports neither _start nor _initialize: add a C file with main, or make an object with --emit obj`,
+  );
+}
+
+/** Says which imports of the module nobody defines, if that is why the link failed. */
+function explainLink(error: UserError, inputs: Inputs, module: Module): UserError {
+  const missing = new Set<string>();
+  for (const match of error.detail.matchAll(/(?:undefined (?:reference to|symbol:) |^ *")[`'"]?_?(\w+)/gm))
+    missing.add(match[1]);
+  const imports = module.imports.filter(
+    (entry) => entry.kind === ExternKind.Func && missing.has(importSymbol(entry.module, entry.name)),
+  );
+  if (imports.length === 0) return error;
+  const names = imports.map(
+    (entry) =>
+      `${JSON.stringify(entry.module)} ${JSON.stringify(entry.name)} (C function ${importSymbol(entry.module, entry.name)})`,
+  );
+  const [first] = imports;
+  return new UserError(
+    `${inputs.wasm?.file ?? ''}: byte ${first.offset} (0x${first.offset.toString(16)}): unresolved import ${names.join(', ')}: no input defines it`,
+  );
+}

@@ -1,0 +1,83 @@
+// The C compiler: which one, and running it. Its name may carry arguments ("zig cc -target aarch64-linux-musl").
+import { execa, ExecaError } from 'execa';
+import type { Target } from '../options.ts';
+import { UserError } from './diagnostics.ts';
+import { hostTarget, targetName } from './target.ts';
+import { shellQuote } from './words.ts';
+
+export interface Compiler {
+  /** Program and the arguments that are part of its name. */
+  readonly words: readonly [string, ...string[]];
+  readonly verbose: boolean;
+}
+
+/** The compiler for `target`: `chosen` (--cc), CC for this machine's own target, or the usual name. */
+export function findCompiler(
+  target: Target,
+  chosen: readonly string[] | undefined,
+  verbose: boolean,
+): Compiler {
+  const [program, ...rest] = chosen ?? defaultCompiler(target);
+  if (program === undefined) throw new UserError('--cc is empty');
+  return { words: [program, ...rest], verbose };
+}
+
+function defaultCompiler(target: Target): readonly string[] {
+  const host = hostTarget();
+  const isHostIsa = target.isa === host.isa;
+  if (target.os === 'macos') {
+    if (host.os === 'macos') return ['cc', '-arch', target.isa === 'aarch64' ? 'arm64' : 'x86_64'];
+    throw new UserError(
+      `no C compiler for ${targetName(target)} on this machine: name one, such as --cc "zig cc -target ${target.isa}-macos"`,
+    );
+  }
+  if (target.os === 'linux-musl') return [isHostIsa ? 'musl-gcc' : `${target.isa}-linux-musl-gcc`];
+  if (isHostIsa && host.os === 'linux') {
+    const own = process.env.CC;
+    return own === undefined || own.trim() === '' ? ['cc'] : own.trim().split(/\s+/);
+  }
+  return [`${target.isa}-linux-gnu-gcc`];
+}
+
+/** What identifies the compiler in cache keys: its words and what it says of its version. */
+export async function compilerIdentity(compiler: Compiler): Promise<string> {
+  const [program, ...rest] = compiler.words;
+  const result = await start(compiler, [program, ...rest, '--version']);
+  return `${shellQuote(compiler.words)}\n${result}`;
+}
+
+/**
+ * Runs the compiler with `args`. With --verbose prints the line first, as `shown` if that is given. Throws UserError
+ * with what it wrote if it fails.
+ */
+export async function runCompiler(
+  compiler: Compiler,
+  args: readonly string[],
+  shown: readonly string[] = args,
+): Promise<void> {
+  const [program, ...rest] = compiler.words;
+  if (compiler.verbose) process.stderr.write(`${shellQuote([program, ...rest, ...shown])}\n`);
+  await start(compiler, [program, ...rest, ...args]);
+}
+
+async function start(compiler: Compiler, command: readonly [string, ...string[]]): Promise<string> {
+  const [program, ...args] = command;
+  try {
+    const result = await execa(program, args, { all: true, stdin: 'ignore', cleanup: true });
+    return result.all;
+  } catch (error) {
+    if (!(error instanceof ExecaError)) throw error;
+    const name = shellQuote(compiler.words);
+    if (error.code === 'ENOENT' || error.code === 'EACCES')
+      throw new UserError(
+        `the C compiler ${name} cannot be run (${error.code}): install it, or name another with --cc or CC`,
+      );
+    const how =
+      error.signal === undefined ? `exit status ${error.exitCode ?? '?'}` : `signal ${error.signal}`;
+    const said = typeof error.all === 'string' ? error.all : '';
+    throw new UserError(
+      `the C compiler ${name} failed (${how}); --cc names another, --verbose shows the command`,
+      said,
+    );
+  }
+}

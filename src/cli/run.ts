@@ -1,0 +1,48 @@
+// `wasm2native run`: compiles a module, or takes the executable of the last time from the cache, and runs it with this
+// process's standard streams. Exit status and signals are the program's.
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import path from 'node:path';
+import type { Request } from './arguments.ts';
+import { digest, openCache } from './cache.ts';
+import { Linker } from './build.ts';
+import type { ErrorContext } from './diagnostics.ts';
+import { UsageError } from './diagnostics.ts';
+import { readInputs } from './inputs.ts';
+import { Phases } from './phases.ts';
+
+/** Passed on to the program; it gets what the terminal sends (SIGINT, SIGQUIT, SIGTSTP) by itself. */
+const FORWARDED = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
+const FROM_TERMINAL = ['SIGINT', 'SIGQUIT'] as const;
+
+/** Runs the module; gives the exit status. */
+export async function run(request: Request, context: ErrorContext): Promise<number> {
+  const inputs = readInputs(request.files);
+  if (inputs.wasm === null) throw new UsageError(`${request.files[0]}: run takes a WebAssembly module`);
+  const cache = openCache(request.cacheFolder, request.noCache);
+  const linker = await Linker.make(request, cache);
+  const key = digest([
+    inputs.wasm.bytes,
+    path.basename(inputs.wasm.file),
+    JSON.stringify([request.name, request.compile, request.isStatic, request.strip, request.ldflags]),
+    linker.key,
+  ]);
+  const folder = await cache.entry('run', key, async (into) => {
+    const phases = new Phases(request.timePasses);
+    await linker.link(inputs, path.join(into, 'app'), context, phases);
+    phases.print();
+  });
+  return execute(path.join(folder, 'app'), inputs.wasm.file, request.programArguments);
+}
+
+function execute(program: string, name: string, args: readonly string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { argv0: name, stdio: 'inherit' });
+    for (const signal of FORWARDED) process.on(signal, () => child.kill(signal));
+    for (const signal of FROM_TERMINAL) process.on(signal, () => undefined);
+    child.on('error', reject);
+    child.on('exit', (code, signal) => {
+      resolve(signal === null ? (code ?? 0) : 128 + constants.signals[signal]);
+    });
+  });
+}
