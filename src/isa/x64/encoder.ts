@@ -2,7 +2,7 @@
 // registers 32..47; the low four bits count). Nothing is checked here: the table's tests compare every form with the
 // system assembler.
 import type { CodeBuffer } from '../../emit/code_buffer.ts';
-import { BYTE_REGS, DIGIT, Fmt, FMT, IMM, ImmKind, MAP, OPCODE, PREFIX, VEX, W } from './instructions.ts';
+import { BYTE_REGS, DIGIT, Fmt, FMT, IMM, ImmKind, MAP, OPCODE, PREFIX, SWAPS, VEX, W, X } from './instructions.ts';
 import { Kind } from './fixups.ts';
 
 const isI8 = (imm: number): boolean => imm >= -128 && imm <= 127;
@@ -18,6 +18,8 @@ export function immBytes(x: number, imm: number): number {
       return 4;
     case ImmKind.I8or32:
       return isI8(imm) ? 1 : 4;
+    case ImmKind.Shift:
+      return imm === 1 ? 0 : 1;
     case ImmKind.I64:
       return 8;
     default:
@@ -37,6 +39,7 @@ function head(b: CodeBuffer, x: number, imm: number, r: number, xIndex: number, 
   if (kind === ImmKind.I8or32) {
     if (isI8(imm)) opcode |= 2;
   } else if (kind === ImmKind.Condition) opcode += imm;
+  else if (kind === ImmKind.Shift && imm === 1) opcode |= 0x10;
   const rexR = (r >> 3) & 1;
   const rexX = (xIndex >> 3) & 1;
   const rexB = (base >> 3) & 1;
@@ -68,6 +71,9 @@ function putImm(b: CodeBuffer, x: number, imm: number): void {
       break;
     case ImmKind.I16:
       b.put2(imm);
+      break;
+    case ImmKind.Shift:
+      if (imm !== 1) b.put1(imm);
       break;
     case ImmKind.I32:
       b.put4(imm);
@@ -103,6 +109,20 @@ export function encRR(b: CodeBuffer, x: number, reg: number, rm: number, imm = 0
   const digit = DIGIT[x];
   const byteRegs = BYTE_REGS[x];
   const force = ((byteRegs & 1) !== 0 && (reg & 15) >= 4) || ((byteRegs & 2) !== 0 && (rm & 15) >= 4);
+  if (rm === 0 && digit >= 0 && (OPCODE[x] === 0x81 || (x & ~1) === X.TestI) && !(IMM[x] === ImmKind.I8or32 && isI8(imm))) {
+    // Forms for rax without ModRM.
+    b.reserve(16);
+    if (W[x] === 1) b.put1(0x48);
+    b.put1(OPCODE[x] === 0x81 ? digit * 8 + 5 : 0xa9);
+    b.put4(imm);
+    return;
+  }
+  if (SWAPS[x] === 1) {
+    head(b, x, imm, rm, 0, reg, false, 0);
+    b.bytes[b.length - 1] ^= 2;
+    b.put1(0xc0 | ((rm & 7) << 3) | (reg & 7));
+    return;
+  }
   const vm = FMT[x] === Fmt.Vm;
   const r = digit >= 0 ? digit : reg & 15;
   head(b, x, imm, digit >= 0 ? 0 : r, 0, rm & 15, force, vm ? reg : v);

@@ -180,6 +180,8 @@ export const enum ImmKind {
   I32,
   /** One byte (opcode | 2) if it fits, else four. */
   I8or32,
+  /** One byte, left out (opcode | 0x10) if it is 1. */
+  Shift,
   /** Eight bytes. */
   I64,
   /** No bytes: the condition code is added to the opcode. */
@@ -337,7 +339,7 @@ for (const [id, mnemonic, digit] of [
   [6, 'rol', 0],
   [8, 'ror', 1],
 ] as const) {
-  both(X.ShlI + id, mnemonic, 0xc1, { fmt: Fmt.M, role: Role.Modify, digit, imm: ImmKind.I8 });
+  both(X.ShlI + id, mnemonic, 0xc1, { fmt: Fmt.M, role: Role.Modify, digit, imm: ImmKind.Shift });
   both(X.ShlCl + id, mnemonic, 0xd3, { fmt: Fmt.M, role: Role.Modify, digit });
 }
 both(X.Shlx, 'shlx', 0xf7, { fmt: Fmt.Rmv, role: Role.DefRmV, p: 0x66, map: 2, vex: true });
@@ -419,6 +421,8 @@ export const W = column((r) => r.w);
 export const DIGIT = column((r) => r.digit);
 export const IMM = column((r) => r.imm);
 export const VEX = column((r) => (r.vex ? 1 : 0));
+/** 1 for `op r, r/m` rows whose register form assemblers write as `op r/m, r` (opcode without bit 1). */
+export const SWAPS = column((r) => (r.fmt === Fmt.Rm && r.map === 0 && r.prefix === 0 && (r.opcode & 2) !== 0 && (r.opcode < 0x40 || r.opcode === 0x8b) ? 1 : 0));
 /** Bit 0: ModRM.reg (or the opcode's register) is a byte register; bit 1: ModRM.rm is. */
 export const BYTE_REGS = column((r) => (r.reg === RegKind.G8 ? 1 : 0) | (r.rm === RegKind.G8 ? 2 : 0));
 

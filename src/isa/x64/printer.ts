@@ -35,8 +35,8 @@ export function memoryText(bytes: number, base: number, index: number, scale: nu
   if (base >= 0) parts.push(NAMES64[base]);
   if (index >= 0) parts.push(base < 0 || scale > 0 ? `${NAMES64[index]}*${1 << scale}` : NAMES64[index]);
   const sum = parts.join(' + ');
-  const tail = sum === '' ? `ds:${disp}` : disp === 0 ? sum : `${sum} ${disp < 0 ? '-' : '+'} ${Math.abs(disp)}`;
-  return sum === '' ? `${MEM_NAMES[bytes]}${tail}` : `${MEM_NAMES[bytes]}[${tail}]`;
+  const tail = sum === '' ? String(disp) : disp === 0 ? sum : `${sum} ${disp < 0 ? '-' : '+'} ${Math.abs(disp)}`;
+  return `${MEM_NAMES[bytes]}[${tail}]`;
 }
 
 /** Text of an instruction of row `x`: names of its fields as far as it has them, `rm` a register or memory text. */

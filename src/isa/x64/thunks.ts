@@ -65,7 +65,7 @@ export class X64Thunks {
 
   /** `sub rsp, bytes` with the CFA at entryCfa + bytes behind it. */
   private enterFrame(bytes: number, entryCfa: number): void {
-    if (entryCfa !== 8) {
+    if (this.buffer.length === 0 && entryCfa !== 8) {
       this.unwindRows.add(0, AT_OFFSET, Unwind.CfaOffset, entryCfa, 0);
       this.unwindRows.add(0, AT_OFFSET, Unwind.Saved, DWARF_RETURN_ADDRESS, -entryCfa);
     }
