@@ -32,7 +32,7 @@ export class Random {
   }
 }
 
-export const MEMORY_BYTES = 96;
+export const MEMORY_BYTES = 120;
 const GLOBALS = 3;
 const CONST_OFFSET = 64;
 export const CALL_GROW = 3;
@@ -57,10 +57,6 @@ const INT2 = [
   Op.ISub,
   Op.ISub,
   Op.IMul,
-  Op.SDiv,
-  Op.UDiv,
-  Op.SRem,
-  Op.URem,
   Op.And,
   Op.And,
   Op.Or,
@@ -173,7 +169,7 @@ class Generator {
     else if (kind < 58) this.memory();
     else if (kind < 66) this.instance();
     else if (kind < 70) this.call();
-    else if (kind < 73) this.add(Op.TrapIf, Type.None, [this.condition()], 20 + r.int(2));
+    else if (kind < 73 && r.chance(25)) this.add(Op.TrapIf, Type.None, [this.condition()], 20 + r.int(2));
     else if (kind < 79) this.select();
     else if (depth < 4 && kind < 90) this.branchOut(depth);
     else if (depth < 3 && kind < 97) this.loop(depth);
@@ -205,6 +201,7 @@ class Generator {
     }
     if (type === Type.I32 || type === Type.I64) {
       if (r.chance(15)) this.add(r.pick(INT1), type, [this.value(type)]);
+      else if (r.chance(8)) this.divide(type);
       else
         this.add(r.pick(INT2), type, [
           this.value(type),
@@ -212,6 +209,17 @@ class Generator {
         ]);
     } else if (r.chance(35)) this.add(r.pick(FLOAT1), type, [this.value(type)]);
     else this.add(r.pick(FLOAT2), type, [this.value(type), this.value(type)]);
+  }
+
+  /** Mostly by a constant, powers of two above all, as zero ends the run. */
+  private divide(type: Type): void {
+    const { r } = this;
+    const low = r.pick([1, 2, 4, 8, 64, 1024, 3, 7, -1, -4, -0x80000000]);
+    const wide = type === Type.I64 && r.chance(40);
+    const by = r.chance(6)
+      ? this.value(type)
+      : this.add(Op.IConst, type, [], wide ? 0 : low, wide ? 1 << r.int(32) : low >> 31);
+    this.add(r.pick([Op.SDiv, Op.UDiv, Op.SRem, Op.URem]), type, [this.value(type), by]);
   }
 
   private conversion(): void {
@@ -229,7 +237,7 @@ class Generator {
         this.add(Op.SExt32, Type.I64, [this.value(Type.I64)]);
         break;
       case 3:
-        this.add(r.pick([Op.TruncSatS, Op.TruncSatU, Op.TruncSatS, Op.TruncS, Op.TruncU]), int, [
+        this.add(r.chance(8) ? r.pick([Op.TruncS, Op.TruncU]) : r.pick([Op.TruncSatS, Op.TruncSatU]), int, [
           this.value(float),
         ]);
         break;
@@ -272,11 +280,12 @@ class Generator {
 
   private newAddress(): Value {
     const { r } = this;
-    if (r.chance(25)) return this.add(Op.IConst, Type.I32, [], r.pick([0, 4, 8, 80, 88, 92]));
-    const mask = this.add(Op.IConst, Type.I32, [], r.pick([63, 63, 31, 127, 56]));
+    if (r.chance(25))
+      return this.add(Op.IConst, Type.I32, [], r.chance(4) ? 116 : r.pick([0, 4, 8, 80, 88, 92]));
+    const mask = this.add(Op.IConst, Type.I32, [], r.chance(6) ? 127 : r.pick([63, 63, 31, 56]));
     const masked = this.add(Op.And, Type.I32, [this.value(Type.I32), mask]);
     if (r.chance(60)) return masked;
-    const k = this.add(Op.IConst, Type.I32, [], r.pick([4, 8, 16, -4]));
+    const k = this.add(Op.IConst, Type.I32, [], r.chance(6) ? -4 : r.pick([4, 8, 16]));
     return this.add(Op.IAdd, Type.I32, [masked, k]);
   }
 
@@ -284,7 +293,7 @@ class Generator {
     const { r } = this;
     const type = r.pick(SCALARS);
     const imm = memImm(this.access(type), type);
-    const offset = r.pick([0, 0, 0, 1, 2, 4, 4, 8, 8, 12, 24, -4]);
+    const offset = r.pick(r.chance(1) ? [-4] : [0, 0, 0, 1, 2, 4, 4, 8, 8, 12, 24]);
     const native = r.chance(8);
     if (native) {
       const base = this.add(Op.MemBase, Type.I64, []);
