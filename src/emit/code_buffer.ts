@@ -544,7 +544,6 @@ export class CodeBuffer {
     const form = forms[forms.length - 1];
     const start = this.length;
     const worst = this.margin + extra + this.fixups.veneerBytes + this.pendingBytes();
-    if (worst > this.largestIsland) this.largestIsland = worst;
     if (jumpAround) {
       this.reserve(form.size);
       this.isa.writeJump(this.bytes, start, forms.length - 1);
@@ -559,7 +558,11 @@ export class CodeBuffer {
       this.sweep(this.length + this.margin + extra + this.fixups.veneerBytes, false);
       this.fixups.recomputeSoonest();
     }
-    if (jumpAround) {
+    if (jumpAround && this.length === start + form.size) {
+      // All that was late could share veneers of islands before: nothing to jump around.
+      this.length = start;
+      this.islandCount--;
+    } else if (jumpAround) {
       this.alignWithFill(this.isa.codeAlign);
       this.patchTo(start + form.fixupOffset, form.kind, form.addend, this.length);
     }
@@ -571,6 +574,7 @@ export class CodeBuffer {
    */
   private sweep(threshold: number, force: boolean): void {
     const fixups = this.fixups;
+    if (threshold - this.length > this.largestIsland) this.largestIsland = threshold - this.length;
     for (let again = true; again;) {
       again = false;
       for (let k = 0; k < this.costlyKinds.length; k++) {
@@ -795,7 +799,6 @@ export class CodeBuffer {
     }
     fixups.recomputeSoonest();
     const worst = this.margin + fixups.veneerBytes + this.pendingBytes();
-    if (worst > this.largestIsland) this.largestIsland = worst;
     this.sweep(this.length + worst, this.forceVeneers);
     this.writeTraps();
     this.writePool();

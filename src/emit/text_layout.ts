@@ -223,7 +223,7 @@ export class TextLayout {
         this.nextSymbol = -1;
         return start;
       }
-      this.largestIsland = Math.max(this.largestIsland, island + code.bytes.length);
+      this.largestIsland = Math.max(this.largestIsland, limit - this.end);
       if (soonest >= limit) this.clearedCount++;
       if (!this.writeIsland(soonest < limit ? limit : Infinity, false)) {
         throw new Error(
