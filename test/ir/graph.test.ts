@@ -13,7 +13,7 @@ import { Type } from '../../src/ir/types.ts';
 /** A function whose block b leads to successors[b]. */
 function graph(successors: number[][]): Func {
   const f = new Func();
-  for (const _ of successors) f.newBlock();
+  successors.forEach(() => f.newBlock());
   successors.forEach((list, b) => {
     const op = list.length === 0 ? Op.Return : list.length === 1 ? Op.Jump : Op.BrTable;
     const first = f.numEdges;

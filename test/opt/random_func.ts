@@ -265,7 +265,7 @@ class Generator {
 
   private access(type: Type): Access {
     if (type === Type.F32 || type === Type.F64 || this.r.chance(50)) return Access.Full;
-    return this.r.int(type === Type.I32 ? 5 : 7) as Access;
+    return this.r.int(type === Type.I32 ? 5 : 7);
   }
 
   /** An address that is usually in bounds: masked, constant, or a masked value plus a constant; often an old one. */
