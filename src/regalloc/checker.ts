@@ -120,7 +120,11 @@ class Checker {
       if (isReg(to) && this.allocatable[to] === 0 && !this.hasFixed(inst, to, 0, point & 1)) {
         this.fail(inst, `${name} writes a register that is not allocatable`);
       }
-      if (isReg(from) && this.allocatable[from] === 0 && !this.hasFixed(inst, from, Operand.Def, (point & 1) ^ 1)) {
+      if (
+        isReg(from) &&
+        this.allocatable[from] === 0 &&
+        !this.hasFixed(inst, from, Operand.Def, (point & 1) ^ 1)
+      ) {
         this.fail(inst, `${name} reads a register that is not allocatable`);
       }
     }
@@ -133,7 +137,8 @@ class Checker {
     const { operandStart, operandInfo } = this.input;
     for (let k = operandStart[inst]; k < operandStart[inst + 1]; k++) {
       const info = operandInfo[k];
-      if ((info & Operand.Def) === kind && constraintOf(info) === Operand.Fixed && payloadOf(info) === reg) return true;
+      if ((info & Operand.Def) === kind && constraintOf(info) === Operand.Fixed && payloadOf(info) === reg)
+        return true;
     }
     return false;
   }
@@ -141,7 +146,8 @@ class Checker {
   /** A register of the right file or a slot within bounds. */
   private checkLocation(inst: number, location: Location, regClass: number, name: string): void {
     if (isReg(location)) {
-      if ((location < VEC_BASE ? 0 : 1) !== fileOf(regClass)) this.fail(inst, `${name}: register of the wrong file`);
+      if ((location < VEC_BASE ? 0 : 1) !== fileOf(regClass))
+        this.fail(inst, `${name}: register of the wrong file`);
     } else if (isSlot(location)) {
       const unit = location - SLOT_BASE;
       const size = regClass === RegClass.Vec ? 2 : 1;
@@ -152,7 +158,8 @@ class Checker {
 
   /** Constraints of the operands of one instruction and conflicts between them. */
   private checkOperands(i: number): void {
-    const { operandStart, operandInfo, operandVReg, vregClass, vregRemat, instClobber, clobberMasks } = this.input;
+    const { operandStart, operandInfo, operandVReg, vregClass, vregRemat, instClobber, clobberMasks } =
+      this.input;
     const loc = this.output.operandLoc;
     const first = operandStart[i];
     const end = operandStart[i + 1];
@@ -210,7 +217,8 @@ class Checker {
   }
 
   private demand(location: Location, v: number, asker: number): void {
-    for (let c = this.head[location]; c >= 0; c = this.cellNext.data[c]) if (this.cellVReg.data[c] === v) return;
+    for (let c = this.head[location]; c >= 0; c = this.cellNext.data[c])
+      if (this.cellVReg.data[c] === v) return;
     let cell = this.freeCells;
     if (cell >= 0) this.freeCells = this.cellNext.data[cell];
     else {
@@ -258,7 +266,10 @@ class Checker {
     for (let c = this.head[location]; c >= 0; c = this.cellNext.data[c]) {
       const v = this.cellVReg.data[c];
       if (onlyVec && this.input.vregClass[v] !== RegClass.Vec) continue;
-      this.fail(inst, `${what} destroys %${v} in ${locationName(location)}${this.because(this.cellAsker.data[c])}`);
+      this.fail(
+        inst,
+        `${what} destroys %${v} in ${locationName(location)}${this.because(this.cellAsker.data[c])}`,
+      );
     }
   }
 
@@ -271,7 +282,7 @@ class Checker {
     const name = `edit ${e} (${locationName(to)} <- ${locationName(from)})`;
     this.checkPartial(inst, to, cls, name);
     const { vregClass } = this.input;
-    for (let c = this.takeList(to); c >= 0; ) {
+    for (let c = this.takeList(to); c >= 0;) {
       const v = this.cellVReg.data[c];
       const asker = this.cellAsker.data[c];
       c = this.freeCell(c);
@@ -286,7 +297,8 @@ class Checker {
   }
 
   private instruction(i: number): void {
-    const { operandStart, operandInfo, operandVReg, vregClass, instFlags, instClobber, clobberMasks } = this.input;
+    const { operandStart, operandInfo, operandVReg, vregClass, instFlags, instClobber, clobberMasks } =
+      this.input;
     const loc = this.output.operandLoc;
     const first = operandStart[i];
     const end = operandStart[i + 1];
@@ -301,7 +313,7 @@ class Checker {
         if (!isMove) this.checkPartial(i, at, vregClass[v], name);
         let keepAsker = -1;
         let keep = false;
-        for (let c = this.takeList(at); c >= 0; ) {
+        for (let c = this.takeList(at); c >= 0;) {
           const expected = this.cellVReg.data[c];
           const asker = this.cellAsker.data[c];
           c = this.freeCell(c);
@@ -309,7 +321,10 @@ class Checker {
             keep = true;
             keepAsker = asker;
           } else if (expected !== v) {
-            this.fail(i, `${name} is in ${locationName(at)}, but %${expected} is expected there${this.because(asker)}`);
+            this.fail(
+              i,
+              `${name} is in ${locationName(at)}, but %${expected} is expected there${this.because(asker)}`,
+            );
           }
         }
         if (keep) this.demand(at, copied, keepAsker);
@@ -378,7 +393,7 @@ class Checker {
     for (let t = 0; t < this.touched.length; t++) {
       const location = this.touched.data[t];
       this.isTouched[location] = 0;
-      for (let c = this.takeList(location); c >= 0; ) {
+      for (let c = this.takeList(location); c >= 0;) {
         const v = this.cellVReg.data[c];
         const index = paramIndex.get(v);
         facts.push(location);

@@ -106,7 +106,8 @@ class FastAllocator {
       for (let k = 0; k < order.length; k++) this.allocatable[f] |= 1 << (order[k] & 31);
     }
     const numOperands = input.operandStart[input.numInsts];
-    if (this.operandLoc.length < numOperands) this.operandLoc = new Int32Array(numOperands + (numOperands >> 1));
+    if (this.operandLoc.length < numOperands)
+      this.operandLoc = new Int32Array(numOperands + (numOperands >> 1));
 
     const { operandVReg, operandInfo, operandStart, blockStart, params, paramStart, args, argStart } = input;
     for (let b = 0; b < input.numBlocks; b++) {
@@ -133,7 +134,8 @@ class FastAllocator {
       }
     }
     // A global is in its slot wherever it is live, except at constants, which need none.
-    for (let v = 0; v < numVRegs; v++) if (this.global[v] !== 0 && input.vregRemat[v] < 0) this.slotValid[v] = 1;
+    for (let v = 0; v < numVRegs; v++)
+      if (this.global[v] !== 0 && input.vregRemat[v] < 0) this.slotValid[v] = 1;
   }
 
   private block(b: number): void {
@@ -162,7 +164,8 @@ class FastAllocator {
 
   /** Moves the branch arguments of block b into the slots of its successor's parameters. */
   private edge(b: number): void {
-    const { argStart, args, paramStart, params, succs, succStart, vregClass, vregRemat, blockStart } = this.input;
+    const { argStart, args, paramStart, params, succs, succStart, vregClass, vregRemat, blockStart } =
+      this.input;
     const to = succs[succStart[b]];
     const count = argStart[b + 1] - argStart[b];
     for (let k = 0; k < count; k++) {
@@ -246,7 +249,8 @@ class FastAllocator {
         const constraint = info & Operand.ConstraintMask;
         if (constraint === Operand.Stack) this.useSlot(k);
         // A use that outlives the reused one of the same value is read from the slot.
-        else if (constraint === Operand.Any && (info & Operand.Late) !== 0 && operandVReg[k] === reusedVReg) this.useSlot(k);
+        else if (constraint === Operand.Any && (info & Operand.Late) !== 0 && operandVReg[k] === reusedVReg)
+          this.useSlot(k);
       }
       for (let k = first; k < end; k++) {
         if ((operandInfo[k] & (Operand.ConstraintMask | Operand.Def)) === Operand.Fixed) this.fixedUse(k);
@@ -260,7 +264,11 @@ class FastAllocator {
     }
     for (let k = first; k < end; k++) {
       const info = operandInfo[k];
-      if ((info & (Operand.Def | Operand.Late)) === Operand.Def && (info & Operand.ConstraintMask) !== Operand.Any) this.define(k);
+      if (
+        (info & (Operand.Def | Operand.Late)) === Operand.Def &&
+        (info & Operand.ConstraintMask) !== Operand.Any
+      )
+        this.define(k);
     }
     // ... at the early point only, ...
     for (let k = first; k < end; k++) {
@@ -283,13 +291,21 @@ class FastAllocator {
     }
     // ... and at the late point only. Operands that may be in memory take what is left.
     for (let k = first; k < end; k++) {
-      if (loc[k] === UNASSIGNED && (operandInfo[k] & (Operand.ConstraintMask | Operand.Def)) === (Operand.Fixed | Operand.Def)) {
+      if (
+        loc[k] === UNASSIGNED &&
+        (operandInfo[k] & (Operand.ConstraintMask | Operand.Def)) === (Operand.Fixed | Operand.Def)
+      ) {
         this.define(k);
       }
     }
     for (let k = first; k < end; k++) {
       const info = operandInfo[k];
-      if (loc[k] === UNASSIGNED && (info & Operand.Def) !== 0 && (info & Operand.ConstraintMask) !== Operand.Any) this.define(k);
+      if (
+        loc[k] === UNASSIGNED &&
+        (info & Operand.Def) !== 0 &&
+        (info & Operand.ConstraintMask) !== Operand.Any
+      )
+        this.define(k);
     }
     if (unplaced) {
       for (let k = first; k < end; k++) {
@@ -511,7 +527,8 @@ class FastAllocator {
         return;
       }
       this.load(v, reg);
-      this.cache(v, reg);
+      // Not remembered there if the instruction is going to destroy it.
+      if ((((this.clobber[file] | this.fixedLate[file]) >> (reg & 31)) & 1) === 0) this.cache(v, reg);
     }
     this.edits.push(point, reg, this.homeSlot(v), vregClass[v]);
     if (vregRemat[v] < 0) this.slotValid[v] = 1;

@@ -24,7 +24,8 @@ export class Liveness {
 
   private entries(state: State): void {
     const { input, info } = state;
-    const { numVRegs, numBlocks, numInsts, operandStart, operandVReg, blockStart, params, paramStart } = input;
+    const { numVRegs, numBlocks, numInsts, operandStart, operandVReg, blockStart, params, paramStart } =
+      input;
     const { args, argStart, blockFreq, vregRemat } = input;
     if (state.vregDef.length < numVRegs + 1) {
       const capacity = numVRegs + (numVRegs >> 1) + 1;
@@ -157,7 +158,10 @@ export class Liveness {
     const first = operandStart[inst];
     for (let k = first; k < operandStart[inst + 1]; k++) {
       const flags = operandInfo[k];
-      if ((flags & Operand.ConstraintMask) === Operand.Reuse && first + (flags >> Operand.PayloadShift) === operand) {
+      if (
+        (flags & Operand.ConstraintMask) === Operand.Reuse &&
+        first + (flags >> Operand.PayloadShift) === operand
+      ) {
         return true;
       }
     }
@@ -221,10 +225,10 @@ export class Liveness {
         state.work += blocks.length;
         if (state.work > limit) return false;
         blocks.push(home);
-        blocks.data.subarray(0, blocks.length).sort();
+        this.sortBlocks(v, home);
       } else blocks.push(home);
       let u = first;
-      for (let n = 0; n < blocks.length; ) {
+      for (let n = 0; n < blocks.length;) {
         let b = blocks.data[n++];
         const from = b === home ? def : 2 * blockStart[b];
         let to = b === home ? homeEnd : liveEnd[b];
@@ -240,5 +244,24 @@ export class Liveness {
       }
     }
     return true;
+  }
+
+  /** Sorts the list of blocks: by a scan over the stamps if they lie close together. */
+  private sortBlocks(v: number, home: number): void {
+    const { blocks, stamp } = this;
+    const count = blocks.length;
+    const list = blocks.data;
+    let least = list[0];
+    let most = list[0];
+    for (let n = 1; n < count; n++) {
+      if (list[n] < least) least = list[n];
+      if (list[n] > most) most = list[n];
+    }
+    if (most - least > 8 * count) {
+      list.subarray(0, count).sort();
+      return;
+    }
+    let n = 0;
+    for (let b = least; b <= most; b++) if (stamp[b] === v || b === home) list[n++] = b;
   }
 }

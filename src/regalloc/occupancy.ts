@@ -96,7 +96,8 @@ export class Occupancy {
   freeAround(file: 0 | 1, point: number): number {
     let mask = 0;
     const order = this.files[file];
-    for (let k = 0; k < order.length; k++) if (this.isFreeAround(order[k], point)) mask |= 1 << (order[k] & 31);
+    for (let k = 0; k < order.length; k++)
+      if (this.isFreeAround(order[k], point)) mask |= 1 << (order[k] & 31);
     return mask;
   }
 
@@ -140,7 +141,8 @@ export class Occupancy {
     let defined = false;
     for (let k = operandStart[inst]; k < operandStart[inst + 1]; k++) {
       const flags = state.info[k];
-      if ((flags & Operand.ConstraintMask) !== Operand.Fixed || flags >> Operand.PayloadShift !== reg) continue;
+      if ((flags & Operand.ConstraintMask) !== Operand.Fixed || flags >> Operand.PayloadShift !== reg)
+        continue;
       const kind = flags & (Operand.Def | Operand.Late);
       const covers = late ? kind !== 0 : kind !== (Operand.Def | Operand.Late);
       if (!covers) continue;

@@ -112,7 +112,13 @@ export class MoveResolver {
   }
 
   /** Does the moves that are ready and those that become ready. */
-  private drain(point: number, saveInt: Location, saveVec: Location, edits: EditList, slots: SlotCounter): void {
+  private drain(
+    point: number,
+    saveInt: Location,
+    saveVec: Location,
+    edits: EditList,
+    slots: SlotCounter,
+  ): void {
     const ready = this.ready;
     const from = this.from.data;
     const to = this.to.data;

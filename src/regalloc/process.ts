@@ -85,7 +85,7 @@ export class Processor {
   }
 
   private tryFree(state: State, bundle: number, reg: Location, order: Int32Array): boolean {
-    if (!this.occupancy.isAllocatable(reg) || (reg < 32) !== (order[0] < 32)) return false;
+    if (!this.occupancy.isAllocatable(reg) || reg < 32 !== order[0] < 32) return false;
     if (!this.pays(state, bundle, reg) || !this.occupancy.isFree(state, bundle, reg)) return false;
     this.take(state, bundle, reg);
     return true;
@@ -94,7 +94,9 @@ export class Processor {
   /** False if the register would have to be saved in the frame for a bundle that gains less than that. */
   private pays(state: State, bundle: number, reg: Location): boolean {
     if (state.env.calleeSaved[reg] === 0 || this.used[reg] !== 0) return true;
-    return state.bundleBenefit[bundle] > CALLEE_SAVED_COST || state.bundleWeight[bundle] >= MINIMAL_WEIGHT / 2;
+    return (
+      state.bundleBenefit[bundle] > CALLEE_SAVED_COST || state.bundleWeight[bundle] >= MINIMAL_WEIGHT / 2
+    );
   }
 
   private take(state: State, bundle: number, reg: Location): void {

@@ -129,8 +129,10 @@ export class Resolver {
   private operands(state: State): void {
     const { input, info, usePoint, useOperand } = state;
     const numOperands = input.operandStart[input.numInsts];
-    if (this.operandLoc.length < numOperands) this.operandLoc = new Int32Array(numOperands + (numOperands >> 1));
+    if (this.operandLoc.length < numOperands)
+      this.operandLoc = new Int32Array(numOperands + (numOperands >> 1));
     const operandLoc = this.operandLoc;
+    operandLoc.fill(NO_LOCATION, 0, numOperands);
     const count = state.rangeFrom.length;
     for (let r = 0; r < count; r++) {
       const at = this.locationOf(state, r);
@@ -196,7 +198,8 @@ export class Resolver {
       if (end - first < 2) continue;
       const home = this.locationOf(state, vregRange[first]);
       let uniform = true;
-      for (let n = first + 1; n < end && uniform; n++) uniform = this.locationOf(state, vregRange[n]) === home;
+      for (let n = first + 1; n < end && uniform; n++)
+        uniform = this.locationOf(state, vregRange[n]) === home;
       if (uniform) continue;
       for (let n = first + 1; n < end; n++) {
         const before = vregRange[n - 1];
@@ -240,7 +243,9 @@ export class Resolver {
       for (let k = predStart[b]; k < predStart[b + 1]; k++) {
         const p = preds[k];
         const last = 2 * (blockStart[p + 1] - 1);
-        const here = this.locationAt(state, v, last + 1) >= 0 ? this.locationAt(state, v, last + 1) : this.locationAt(state, v, last);
+        // Nearly always the same range lives at both ends.
+        if (last >= from && last < to) continue;
+        const here = this.locationAt(state, v, last);
         if (here === there || there >= REMAT_BASE) continue;
         const store = there >= SLOT_BASE ? 1 : 0;
         const single = succStart[p + 1] - succStart[p] === 1;
@@ -258,7 +263,11 @@ export class Resolver {
       const target = succs[succStart[b]];
       const last = 2 * (blockStart[b + 1] - 1);
       for (let k = argStart[b]; k < argStart[b + 1]; k++) {
-        const to = this.locationAt(state, params[paramStart[target] + k - argStart[b]], 2 * blockStart[target]);
+        const to = this.locationAt(
+          state,
+          params[paramStart[target] + k - argStart[b]],
+          2 * blockStart[target],
+        );
         if (to === NO_LOCATION) continue;
         this.record(last, Group.EdgeOut, this.locationAt(state, args[k], last), to, args[k], 0);
       }
@@ -296,7 +305,7 @@ export class Resolver {
       keys[count++] = (this.point.data[m] * 4 + this.group.data[m]) * KEY_SCALE + m;
     }
     const sorted = keys.subarray(0, count).sort();
-    for (let n = 0; n < count; ) {
+    for (let n = 0; n < count;) {
       const where = Math.floor(sorted[n] / KEY_SCALE);
       let plain = true;
       const begin = n;

@@ -35,7 +35,8 @@ export class SlotAssigner {
     let numNeeding = 0;
     for (let set = 0; set < numSets; set++) if (needs[set] !== 0) numNeeding++;
     const order = new Float64Array(numNeeding);
-    for (let set = 0, n = 0; set < numSets; set++) if (needs[set] !== 0) order[n++] = from[set] * 67108864 + set;
+    for (let set = 0, n = 0; set < numSets; set++)
+      if (needs[set] !== 0) order[n++] = from[set] * 67108864 + set;
     order.sort();
     const small = new ActiveSlots();
     const wide = new ActiveSlots();

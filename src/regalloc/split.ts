@@ -21,10 +21,32 @@ export class Splitter {
     const set = state.bundleSet.data[bundle];
     const splits = state.setSplits.data[set]++;
     const first = state.bundleFirst.data[bundle];
+    this.forgetConstants(state, first);
     const oneInstruction =
       state.rangeFrom.data[first] >> 1 === (state.rangeTo.data[state.bundleLast.data[bundle]] - 1) >> 1;
     if (splits >= MAX_SPLITS || oneInstruction) this.perUse(state, bundle);
     else if (!this.byLoops(state, bundle)) this.atConflict(state, bundle, blockedAt, hint);
+  }
+
+  /** Pieces of a constant begin at its uses: its definition emits nothing and takes no place. */
+  private forgetConstants(state: State, list: number): void {
+    for (let r = list; r >= 0; r = state.rangeNext.data[r]) {
+      const v = state.rangeVReg.data[r];
+      const use = state.rangeUse.data[r];
+      if (state.vregRemat[v] === 0 || use === state.rangeUseEnd.data[r]) continue;
+      if (state.usePoint[use] === state.vregDef[v]) state.rangeUse.data[r] = use + 1;
+    }
+  }
+
+  /** A piece that holds a constant from its definition on takes the definition back. */
+  private rememberConstants(state: State, list: number): void {
+    for (let r = list; r >= 0; r = state.rangeNext.data[r]) {
+      const v = state.rangeVReg.data[r];
+      const use = state.rangeUse.data[r];
+      const def = state.vregDef[v];
+      if (state.vregRemat[v] === 0 || state.rangeFrom.data[r] !== def) continue;
+      if (use === state.rangeUseEnd.data[r] || state.usePoint[use] !== def) state.rangeUse.data[r] = use - 1;
+    }
   }
 
   /** Ends the making of a piece: without entries it lives in memory. */
@@ -36,7 +58,7 @@ export class Splitter {
   }
 
   private spillFrom(state: State, range: number): void {
-    for (let r = range; r >= 0; ) {
+    for (let r = range; r >= 0;) {
       const after = state.rangeNext.data[r];
       state.rangeBundle.data[r] = -1;
       state.rangeNext.data[r] = -1;
@@ -83,7 +105,7 @@ export class Splitter {
       const behind = rangeNext.data[lastUsed];
       rangeNext.data[lastUsed] = -1;
       this.spillFrom(state, behind);
-      for (let r = list; r !== firstUsed; ) {
+      for (let r = list; r !== firstUsed;) {
         const after = rangeNext.data[r];
         rangeNext.data[r] = -1;
         state.rangeBundle.data[r] = -1;
@@ -98,8 +120,9 @@ export class Splitter {
       }
       list = firstUsed;
     }
+    this.rememberConstants(state, list);
     const piece = state.newBundle(set);
-    for (let r = list; r >= 0; ) {
+    for (let r = list; r >= 0;) {
       const after = rangeNext.data[r];
       state.append(piece, r);
       r = after;
@@ -143,7 +166,7 @@ export class Splitter {
     let runLast = -1;
     let runInside = false;
     let open = false;
-    for (let r = head; r >= 0; ) {
+    for (let r = head; r >= 0;) {
       let b = instBlock[rangeFrom.data[r] >> 1];
       const inside = loopDepth[b] > outside;
       const startsLoop = loopDepth[b] === outside + 1 && loopHeader[b] !== 0;
@@ -155,7 +178,8 @@ export class Splitter {
       }
       const last = instBlock[(rangeTo.data[r] - 1) >> 1];
       for (b++; b <= last; b++) {
-        const other = loopDepth[b] > outside !== inside || (loopDepth[b] === outside + 1 && loopHeader[b] !== 0);
+        const other =
+          loopDepth[b] > outside !== inside || (loopDepth[b] === outside + 1 && loopHeader[b] !== 0);
         if (other) break;
       }
       if (b <= last) this.cut(state, r, 2 * blockStart[b]);
@@ -178,7 +202,8 @@ export class Splitter {
     const head = state.bundleFirst.data[bundle];
     let point = blockedAt;
     let firstUsed = head;
-    while (firstUsed >= 0 && rangeUse.data[firstUsed] === rangeUseEnd.data[firstUsed]) firstUsed = rangeNext.data[firstUsed];
+    while (firstUsed >= 0 && rangeUse.data[firstUsed] === rangeUseEnd.data[firstUsed])
+      firstUsed = rangeNext.data[firstUsed];
     if (firstUsed < 0) {
       this.spillFrom(state, head);
       return;
@@ -217,7 +242,8 @@ export class Splitter {
       if (state.rangeTo.data[r] <= point) continue;
       if (state.rangeFrom.data[r] >= point) return false;
       for (let u = state.rangeUse.data[r]; u < state.rangeUseEnd.data[r] && state.usePoint[u] <= point; u++) {
-        if (state.usePoint[u] === point || state.entryEnd(u) > point && state.usePoint[u] === point - 1) return true;
+        if (state.usePoint[u] === point || (state.entryEnd(u) > point && state.usePoint[u] === point - 1))
+          return true;
       }
       return false;
     }
@@ -228,12 +254,12 @@ export class Splitter {
   private perUse(state: State, bundle: number): void {
     const { rangeFrom, rangeTo, rangeNext, rangeUse, rangeUseEnd, usePoint, useNeedsReg } = state;
     const set = state.bundleSet.data[bundle];
-    for (let r = state.bundleFirst.data[bundle]; r >= 0; ) {
+    for (let r = state.bundleFirst.data[bundle]; r >= 0;) {
       const after = rangeNext.data[r];
       rangeNext.data[r] = -1;
       state.rangeBundle.data[r] = -1;
       let range = r;
-      for (let u = rangeUse.data[r], end = rangeUseEnd.data[r]; u < end; ) {
+      for (let u = rangeUse.data[r], end = rangeUseEnd.data[r]; u < end;) {
         const inst = usePoint[u] >> 1;
         const from = Math.max(usePoint[u] & ~1, rangeFrom.data[range]);
         let to = 0;

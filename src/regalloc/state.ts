@@ -132,9 +132,11 @@ export class State {
         if ((operandInfo[k] & Operand.ConstraintMask) !== Operand.Reuse) continue;
         const reused = first + (operandInfo[k] >> Operand.PayloadShift);
         for (let j = first; j < end; j++) {
-          if ((operandInfo[j] & Operand.Def) === 0 && operandVReg[j] !== operandVReg[reused]) info[j] |= Operand.Late;
+          if ((operandInfo[j] & Operand.Def) === 0 && operandVReg[j] !== operandVReg[reused])
+            info[j] |= Operand.Late;
         }
-        if ((operandInfo[reused] & Operand.ConstraintMask) === Operand.Fixed) info[k] = operandInfo[reused] | 3;
+        if ((operandInfo[reused] & Operand.ConstraintMask) === Operand.Fixed)
+          info[k] = operandInfo[reused] | 3;
         else info[reused] &= ~Operand.ConstraintMask;
       }
     }
@@ -225,7 +227,6 @@ export class State {
       // What can still be taken apart or cut gives way to what cannot.
       const single = first === this.bundleLast.data[bundle] && to <= neededEnd;
       this.bundleWeight[bundle] = MINIMAL_WEIGHT * (single ? to - from : 0.5);
-    }
-    else this.bundleWeight[bundle] = benefit / length;
+    } else this.bundleWeight[bundle] = benefit / length;
   }
 }

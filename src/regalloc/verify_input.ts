@@ -24,8 +24,10 @@ export function verifyRegallocInput(input: RegallocInput): void {
 }
 
 function verifyBlocks(input: RegallocInput): void {
-  const { numBlocks, blockStart, numInsts, succs, succStart, preds, predStart, args, argStart, paramStart } = input;
-  if (numBlocks < 1 || blockStart[0] !== 0 || blockStart[numBlocks] !== numInsts) fail('blocks do not cover the code');
+  const { numBlocks, blockStart, numInsts, succs, succStart, preds, predStart, args, argStart, paramStart } =
+    input;
+  if (numBlocks < 1 || blockStart[0] !== 0 || blockStart[numBlocks] !== numInsts)
+    fail('blocks do not cover the code');
   if (predStart[0] !== predStart[1]) fail('the entry has predecessors');
   if (paramStart[0] !== paramStart[1]) fail('the entry has parameters');
   const edges = new Int32Array(numBlocks);
@@ -33,7 +35,8 @@ function verifyBlocks(input: RegallocInput): void {
     if (blockStart[b + 1] <= blockStart[b]) fail(`block ${b} is empty`);
     for (let i = blockStart[b]; i < blockStart[b + 1]; i++) {
       const isLast = i === blockStart[b + 1] - 1;
-      if (((input.instFlags[i] & InstFlag.Terminator) !== 0) !== isLast) fail(`block ${b}: terminator at ${i}`);
+      if (((input.instFlags[i] & InstFlag.Terminator) !== 0) !== isLast)
+        fail(`block ${b}: terminator at ${i}`);
     }
     const numSuccs = succStart[b + 1] - succStart[b];
     const numArgs = argStart[b + 1] - argStart[b];
@@ -41,8 +44,10 @@ function verifyBlocks(input: RegallocInput): void {
     if (numSuccs === 1) {
       // Moves of the edge stand before this terminator, so it must neither read nor destroy anything.
       const clobber = 2 * input.instClobber[last];
-      if (input.operandStart[last] !== input.operandStart[last + 1]) fail(`block ${b}: its jump has operands`);
-      if ((input.clobberMasks[clobber] | input.clobberMasks[clobber + 1]) !== 0) fail(`block ${b}: its jump clobbers`);
+      if (input.operandStart[last] !== input.operandStart[last + 1])
+        fail(`block ${b}: its jump has operands`);
+      if ((input.clobberMasks[clobber] | input.clobberMasks[clobber + 1]) !== 0)
+        fail(`block ${b}: its jump clobbers`);
     }
     if (numArgs > 0 && numSuccs !== 1) fail(`block ${b} has arguments and ${numSuccs} successors`);
     for (let s = succStart[b]; s < succStart[b + 1]; s++) {
@@ -50,10 +55,12 @@ function verifyBlocks(input: RegallocInput): void {
       if (to < 0 || to >= numBlocks) fail(`block ${b}: successor ${to}`);
       edges[to]++;
       const numParams = paramStart[to + 1] - paramStart[to];
-      if (numParams !== numArgs) fail(`block ${b} passes ${numArgs} arguments to ${to}, which has ${numParams}`);
+      if (numParams !== numArgs)
+        fail(`block ${b} passes ${numArgs} arguments to ${to}, which has ${numParams}`);
       for (let k = 0; k < numArgs; k++) {
         const from = fileOf(input.vregClass[args[argStart[b] + k]]);
-        if (from !== fileOf(input.vregClass[input.params[paramStart[to] + k]])) fail(`block ${b}: class of argument ${k}`);
+        if (from !== fileOf(input.vregClass[input.params[paramStart[to] + k]]))
+          fail(`block ${b}: class of argument ${k}`);
       }
       if (numSuccs > 1 && predStart[to + 1] - predStart[to] !== 1) fail(`edge ${b} -> ${to} is critical`);
     }
@@ -105,13 +112,16 @@ function verifyOperands(input: RegallocInput, i: number): void {
       const used = first + payloadOf(info);
       reuses++;
       if (!isDef || (info & Operand.Late) === 0) fail(`${where(k)}: only a late def can reuse`);
-      if (used >= end || used < first || (operandInfo[used] & Operand.Def) !== 0) fail(`${where(k)}: reuses no use`);
+      if (used >= end || used < first || (operandInfo[used] & Operand.Def) !== 0)
+        fail(`${where(k)}: reuses no use`);
       if ((operandInfo[used] & Operand.Late) !== 0) fail(`${where(k)}: reuses a late use`);
       if (constraintOf(operandInfo[used]) === Operand.Stack) fail(`${where(k)}: reuses a slot`);
-      if (fileOf(vregClass[operandVReg[used]]) !== fileOf(vregClass[v])) fail(`${where(k)}: reuses another file`);
+      if (fileOf(vregClass[operandVReg[used]]) !== fileOf(vregClass[v]))
+        fail(`${where(k)}: reuses another file`);
     } else if (constraint === Operand.Fixed) {
       const reg = payloadOf(info);
-      if (reg < 0 || reg >= SLOT_BASE || (reg < VEC_BASE ? 0 : 1) !== fileOf(vregClass[v])) fail(`${where(k)}: r${reg}`);
+      if (reg < 0 || reg >= SLOT_BASE || (reg < VEC_BASE ? 0 : 1) !== fileOf(vregClass[v]))
+        fail(`${where(k)}: r${reg}`);
       const mask = input.clobberMasks[2 * input.instClobber[i] + (reg < VEC_BASE ? 0 : 1)];
       const survives = isDef === ((info & Operand.Late) !== 0);
       if (!survives && ((mask >> (reg & 31)) & 1) !== 0) fail(`${where(k)}: its fixed register is clobbered`);
@@ -121,8 +131,12 @@ function verifyOperands(input: RegallocInput, i: number): void {
   if (reuses > 1) fail(`instruction ${i}: ${reuses} defs reuse`);
   if ((input.instFlags[i] & InstFlag.Move) !== 0) {
     const sameClass = vregClass[operandVReg[first]] === vregClass[operandVReg[end - 1]];
-    if (end - first !== 2 || uses !== 1 || !sameClass) fail(`instruction ${i}: a move needs one use and one def`);
-    if (constraintOf(operandInfo[first]) !== Operand.Any || constraintOf(operandInfo[first + 1]) !== Operand.Any) {
+    if (end - first !== 2 || uses !== 1 || !sameClass)
+      fail(`instruction ${i}: a move needs one use and one def`);
+    if (
+      constraintOf(operandInfo[first]) !== Operand.Any ||
+      constraintOf(operandInfo[first + 1]) !== Operand.Any
+    ) {
       fail(`instruction ${i}: operands of a move are Any`);
     }
   }
@@ -141,7 +155,8 @@ function verifyFixedPair(input: RegallocInput, i: number, k: number): void {
     const use = (a & Operand.Def) === 0 ? a : b;
     const def = (a & Operand.Def) === 0 ? b : a;
     const passes =
-      (use & (Operand.Def | Operand.Late)) === 0 && (def & (Operand.Def | Operand.Late)) === (Operand.Def | Operand.Late);
+      (use & (Operand.Def | Operand.Late)) === 0 &&
+      (def & (Operand.Def | Operand.Late)) === (Operand.Def | Operand.Late);
     if (!passes) fail(`instruction ${i}: two operands are fixed to r${payloadOf(a)}`);
   }
 }
@@ -154,7 +169,8 @@ function verifyRemat(input: RegallocInput): void {
     const one = i < input.numInsts && input.operandStart[i + 1] === k + 1;
     const sole = one && input.operandVReg[k] === v && (input.operandInfo[k] & Operand.Def) !== 0;
     if (!sole) fail(`%${v} cannot be re-emitted by instruction ${i}`);
-    if (constraintOf(input.operandInfo[k]) > Operand.Reg) fail(`%${v}: a constant is defined in any register`);
+    if (constraintOf(input.operandInfo[k]) > Operand.Reg)
+      fail(`%${v}: a constant is defined in any register`);
   }
 }
 
@@ -191,7 +207,8 @@ function verifyDominance(input: RegallocInput, defInst: Int32Array, defBlock: In
         const b = stack.data[--stack.length];
         if (b === defBlock[v] || liveIn[b] === v) continue;
         liveIn[b] = v;
-        if (predStart[b] === predStart[b + 1]) fail(`%${v} is used on a path from block ${b} without its definition`);
+        if (predStart[b] === predStart[b + 1])
+          fail(`%${v} is used on a path from block ${b} without its definition`);
         for (let k = predStart[b]; k < predStart[b + 1]; k++) stack.push(preds[k]);
       }
     }

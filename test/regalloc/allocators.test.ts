@@ -48,7 +48,9 @@ for (const [name, allocate] of allocators) {
             checkAllocation(input, env, output);
             compared += execute(input, output, seed, 2000);
           } catch (error) {
-            throw new Error(`seed ${seed}: ${String(error)}\n${excerpt(input, String(error))}`, { cause: error });
+            throw new Error(`seed ${seed}: ${String(error)}\n${excerpt(input, String(error))}`, {
+              cause: error,
+            });
           }
         }
         assert.ok(compared > count, 'the functions compare values');

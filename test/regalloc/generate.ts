@@ -77,7 +77,12 @@ export class InputBuilder {
     this.blocks[block].args = args;
     this.terminate(block, [], [to]);
   }
-  terminate(block: number, operands: OperandSpec[], succs: number[], clobber: [number, number] = [0, 0]): void {
+  terminate(
+    block: number,
+    operands: OperandSpec[],
+    succs: number[],
+    clobber: [number, number] = [0, 0],
+  ): void {
     this.blocks[block].succs = succs;
     this.inst(block, operands, clobber, InstFlag.Terminator);
   }
@@ -156,7 +161,12 @@ export function makeEnv(ints: number, vecs: number): MachineEnv {
 }
 
 /** True if the constraints of an instruction can be met by the registers of the environment alone. */
-function feasible(builder: InputBuilder, env: MachineEnv, operands: OperandSpec[], clobber: [number, number]): boolean {
+function feasible(
+  builder: InputBuilder,
+  env: MachineEnv,
+  operands: OperandSpec[],
+  clobber: [number, number],
+): boolean {
   const reuseDef = operands.find((o) => (o.info & Operand.ConstraintMask) === Operand.Reuse);
   const reused = reuseDef === undefined ? null : operands[reuseDef.info >> Operand.PayloadShift];
   for (let file = 0; file < 2; file++) {
@@ -201,6 +211,10 @@ export interface GenerateOptions {
   branchiness?: number;
   /** Probability of a call. */
   calls?: number;
+  /** Probability that an operand is any value in scope instead of one of the last few: long lifetimes. */
+  far?: number;
+  /** How many of the latest values in scope those are; all by default. */
+  window?: number;
   /** Shuffle the layout of the blocks. */
   shuffle?: boolean;
 }
@@ -233,7 +247,8 @@ class Generator {
     this.region(0);
     while (this.budget > 0) this.region(0);
     const r = this.random;
-    const last = this.available.length > 0 ? [use(this.pick(-1), r.chance(0.5) ? Operand.Any : Operand.Reg)] : [];
+    const last =
+      this.available.length > 0 ? [use(this.pick(-1), r.chance(0.5) ? Operand.Any : Operand.Reg)] : [];
     this.builder.terminate(this.block, last, []);
     return this.builder;
   }
@@ -252,7 +267,9 @@ class Generator {
     const r = this.random;
     for (let tries = 0; tries < 8 && this.available.length > 0; tries++) {
       const n = this.available.length;
-      const index = r.chance(0.5) ? r.below(n) : n - 1 - r.below(Math.min(n, 6));
+      const index = r.chance(this.options.far ?? 0.5)
+        ? n - 1 - r.below(Math.min(n, this.options.window ?? n))
+        : n - 1 - r.below(Math.min(n, 6));
       const v = this.available[index];
       if (cls < 0 || this.builder.classes[v] === cls) return v;
     }
@@ -333,7 +350,11 @@ class Generator {
     }
     const back = this.newBlock();
     const leave = builder.block(before.depth, before.freq);
-    builder.terminate(this.block, [use(this.pick(RegClass.Int))], r.chance(0.5) ? [back, leave] : [leave, back]);
+    builder.terminate(
+      this.block,
+      [use(this.pick(RegClass.Int))],
+      r.chance(0.5) ? [back, leave] : [leave, back],
+    );
     this.block = back;
     const inner = this.available.length;
     const args = params.map((p) => this.pick(builder.classes[p]));
@@ -409,12 +430,16 @@ class Generator {
       operands.push(use(this.pick(cls), r.chance(0.5) ? Operand.Any : Operand.Reg));
       const others = 1 + r.below(2);
       for (let k = 0; k < others; k++) {
-        operands.push(use(r.chance(0.2) ? operands[0].v : this.pick(r.chance(0.7) ? cls : -1), this.plainConstraint()));
+        operands.push(
+          use(r.chance(0.2) ? operands[0].v : this.pick(r.chance(0.7) ? cls : -1), this.plainConstraint()),
+        );
       }
-      if (cls === RegClass.Int && r.chance(0.2)) operands[1] = use(this.pick(RegClass.Int), fixed(ints[r.below(ints.length)]));
+      if (cls === RegClass.Int && r.chance(0.2))
+        operands[1] = use(this.pick(RegClass.Int), fixed(ints[r.below(ints.length)]));
       if (r.chance(0.1)) operands[0].info = Operand.Use | fixed(cls === RegClass.Int ? ints[0] : vecs[0]);
       operands.push(def(builder.vreg(cls === RegClass.Int || r.chance(0.9) ? cls : 3 - cls), reuse(0)));
-      if (r.chance(0.1)) operands.push(def(builder.vreg(this.randomClass()), r.chance(0.5) ? Operand.Any : Operand.Reg));
+      if (r.chance(0.1))
+        operands.push(def(builder.vreg(this.randomClass()), r.chance(0.5) ? Operand.Any : Operand.Reg));
       if (this.sameFixed(operands)) return this.shape();
       return { operands, clobber };
     }
@@ -431,13 +456,15 @@ class Generator {
     const uses = r.below(4);
     for (let k = 0; k < uses; k++) operands.push(use(this.pick(-1), this.plainConstraint(), r.chance(0.1)));
     // A register outside the allocatable set, and one inside, now and then.
-    if (r.chance(0.05)) operands.push(use(this.pick(RegClass.Int), fixed(r.chance(0.5) ? 31 : ints[r.below(ints.length)])));
+    if (r.chance(0.05))
+      operands.push(use(this.pick(RegClass.Int), fixed(r.chance(0.5) ? 31 : ints[r.below(ints.length)])));
     const defs = r.chance(0.8) ? 1 : r.below(3);
     for (let k = 0; k < defs; k++) {
       operands.push(def(builder.vreg(this.randomClass()), this.plainConstraint(), r.chance(0.15)));
     }
     if (r.chance(0.05)) operands.push(def(builder.vreg(), fixed(30)));
-    if (r.chance(0.05)) clobber = [1 << ints[r.below(ints.length)], 1 << (vecs[r.below(vecs.length)] - VEC_BASE)];
+    if (r.chance(0.05))
+      clobber = [1 << ints[r.below(ints.length)], 1 << (vecs[r.below(vecs.length)] - VEC_BASE)];
     const fixedClobbered = operands.some(
       (o) =>
         (o.info & Operand.ConstraintMask) === Operand.Fixed &&

@@ -11,7 +11,12 @@ function mix(a: number, b: number): number {
 }
 
 /** @throws Error at the first use that reads a wrong value. Returns the number of uses compared. */
-export function execute(input: RegallocInput, output: RegallocOutput, seed: number, maxSteps: number): number {
+export function execute(
+  input: RegallocInput,
+  output: RegallocOutput,
+  seed: number,
+  maxSteps: number,
+): number {
   const values = new Int32Array(input.numVRegs);
   // Each location has a low and a high half; a slot unit has only the low one.
   const low = new Int32Array(SLOT_BASE + output.numSlots + 1);
@@ -35,7 +40,8 @@ export function execute(input: RegallocInput, output: RegallocOutput, seed: numb
   const runEdits = (point: number): void => {
     for (; edit < output.numEdits && output.editPoint[edit] === point; edit++) {
       const from = output.editFrom[edit];
-      if (from >= REMAT_BASE) write(output.editTo[edit], constantOf(from - REMAT_BASE), output.editClass[edit]);
+      if (from >= REMAT_BASE)
+        write(output.editTo[edit], constantOf(from - REMAT_BASE), output.editClass[edit]);
       else transfer(from, output.editTo[edit], output.editClass[edit]);
     }
   };
@@ -75,14 +81,19 @@ export function execute(input: RegallocInput, output: RegallocOutput, seed: numb
       }
       const set = input.instClobber[i];
       for (let r = 0; r < SLOT_BASE; r++) {
-        if ((input.clobberMasks[2 * set + (r >> 5)] >> (r & 31)) & 1) write(r, mix(r, ++garbage), RegClass.Float);
+        if ((input.clobberMasks[2 * set + (r >> 5)] >> (r & 31)) & 1)
+          write(r, mix(r, ++garbage), RegClass.Float);
       }
       for (let k = first; k < stop; k++) {
         if ((input.operandInfo[k] & Operand.Def) === 0) continue;
         const v = input.operandVReg[k];
         const isMove = (input.instFlags[i] & 1) !== 0;
         const source = isMove ? input.operandVReg[k === first ? first + 1 : first] : -1;
-        values[v] = isMove ? values[source] : input.vregRemat[v] === i ? constantOf(v) : mix(hash, 17 + k - first);
+        values[v] = isMove
+          ? values[source]
+          : input.vregRemat[v] === i
+            ? constantOf(v)
+            : mix(hash, 17 + k - first);
         if (output.operandLoc[k] >= 0) write(output.operandLoc[k], values[v], input.vregClass[v]);
       }
       runEdits(2 * i + 1);
