@@ -54,7 +54,7 @@ function parser(words: readonly string[], isRun: boolean) {
       'duplicate-arguments-array': true,
     })
     .option('o', { type: 'string', requiresArg: true, describe: 'output file' })
-    .option('emit', { choices: EMITS, default: 'exe' as Emit, describe: 'kind of output' })
+    .option('emit', { choices: EMITS, default: 'exe', describe: 'kind of output' })
     .option('name', { type: 'string', requiresArg: true, describe: 'module name in symbols' })
     .option('target', {
       type: 'string',

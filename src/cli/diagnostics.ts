@@ -2,7 +2,7 @@
 // 1: bad input, unresolved import, failing C compiler. 2: usage. 70: a fault of the compiler itself.
 import { closeSync, openSync, writeSync } from 'node:fs';
 import pc from 'picocolors';
-import { WasmError } from '../frontend/errors.ts';
+import type { WasmError } from '../frontend/errors.ts';
 
 export const enum ExitStatus {
   Ok = 0,

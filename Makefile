@@ -1,0 +1,45 @@
+# Targets for people; `make` alone builds the command. What needs packages installs them from the lock file first.
+NODE ?= node
+NPM ?= npm
+
+.PHONY: build demo test bench fuzz lint coverage clean
+
+build: dist/wasm2native.js
+
+# npm writes this file last: it is older than the lock file when packages are missing or stale.
+node_modules/.package-lock.json: package.json package-lock.json
+	$(NPM) ci --no-audit --no-fund
+	@touch $@
+
+dist/wasm2native.js: node_modules/.package-lock.json scripts/build.mjs package.json $(shell find src -name '*.ts')
+	$(NODE) scripts/build.mjs
+
+demo: dist/wasm2native.js
+	@mkdir -p build/demo
+	bin/wasm2native fixtures/hello.wasm -o build/demo/hello
+	build/demo/hello with arguments
+
+test: dist/wasm2native.js
+	$(NODE) scripts/test.mjs $(WORDS)
+
+bench: dist/wasm2native.js
+	$(NODE) scripts/build.mjs bench/main.ts
+	$(NODE) build/bench/main.js
+
+# The long fuzzing runs; the short ones are part of the tests. Findings are written to build/fuzz/.
+FUZZ_COUNT ?= 1000000
+FUZZ_SEED ?= 1
+fuzz: dist/wasm2native.js
+	$(NODE) scripts/build.mjs test/fuzz/validate_fuzz.ts
+	$(NODE) build/test/fuzz/validate_fuzz.js --count $(FUZZ_COUNT) --seed $(FUZZ_SEED)
+
+lint: node_modules/.package-lock.json
+	node_modules/.bin/tsc --noEmit -p .
+	node_modules/.bin/eslint .
+	node_modules/.bin/prettier --check .
+
+coverage: dist/wasm2native.js
+	node_modules/.bin/c8 $(NODE) scripts/test.mjs $(WORDS)
+
+clean:
+	rm -rf build dist coverage
