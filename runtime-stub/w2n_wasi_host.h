@@ -18,7 +18,8 @@ typedef struct w2n_wasi w2n_wasi;
 w2n_wasi *w2n_wasi_new(void);
 /* Closes all descriptors and frees it. No attached instance may run afterwards. NULL is ignored. */
 void w2n_wasi_free(w2n_wasi *ctx);
-void w2n_wasi_attach(w2n_instance *inst, w2n_wasi *ctx);
+/* Attaches an instance, or with NULL takes the attachment away: do so before the instance is freed. */
+int w2n_wasi_attach(w2n_instance *inst, w2n_wasi *ctx);
 
 /* One argument (the first is the program's name) or one NAME=VALUE of the environment, in order. Copied. */
 int w2n_wasi_add_arg(w2n_wasi *ctx, const char *arg);

@@ -5,8 +5,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "w2n_abi.h"
-
 #ifndef O_PATH
 #define O_PATH 0
 #endif
@@ -15,15 +13,53 @@
 
 w2n_wasi wasi_default = {DEFAULTS};
 
-/* The context lies in the last word of the instance's head that is the stub's own. */
-enum { SLOT = 2 };
+/* Which instance has which context: a list that only grows, with places that are used again. Readers take no lock, as
+ * each instance has its own thread. Executables attach nothing. */
+typedef struct attachment {
+  struct attachment *next;
+  const w2n_instance *inst; /* NULL: free */
+  w2n_wasi *ctx;
+} attachment;
 
-w2n_wasi *wasi_context(const w2n_instance *inst) {
-  uint64_t own = inst->stub_private[SLOT];
-  return own == 0 ? &wasi_default : (w2n_wasi *)(uintptr_t)own;
+static attachment *attachments;
+
+static attachment *find(const w2n_instance *inst) {
+  attachment *a = __atomic_load_n(&attachments, __ATOMIC_ACQUIRE);
+  while (a != NULL && __atomic_load_n(&a->inst, __ATOMIC_ACQUIRE) != inst) a = a->next;
+  return a;
 }
 
-void w2n_wasi_attach(w2n_instance *inst, w2n_wasi *ctx) { inst->stub_private[SLOT] = (uint64_t)(uintptr_t)ctx; }
+w2n_wasi *wasi_context(const w2n_instance *inst) {
+  if (__atomic_load_n(&attachments, __ATOMIC_ACQUIRE) == NULL) return &wasi_default;
+  const attachment *a = find(inst);
+  return a == NULL ? &wasi_default : a->ctx;
+}
+
+int w2n_wasi_attach(w2n_instance *inst, w2n_wasi *ctx) {
+  static const char taken; /* Its address is no instance: a place between being free and being filled in. */
+  const w2n_instance *claim = (const w2n_instance *)(const void *)&taken;
+  attachment *a = find(inst);
+  if (a != NULL) {
+    a->ctx = ctx;
+    if (ctx == NULL) __atomic_store_n(&a->inst, NULL, __ATOMIC_RELEASE);
+    return 0;
+  }
+  if (ctx == NULL) return 0;
+  for (a = __atomic_load_n(&attachments, __ATOMIC_ACQUIRE); a != NULL; a = a->next) {
+    const w2n_instance *none = NULL;
+    if (__atomic_compare_exchange_n(&a->inst, &none, claim, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) break;
+  }
+  if (a == NULL) {
+    if ((a = malloc(sizeof *a)) == NULL) return ENOMEM;
+    *a = (attachment){.inst = claim};
+    a->next = __atomic_load_n(&attachments, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(&attachments, &a->next, a, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+    }
+  }
+  a->ctx = ctx;
+  __atomic_store_n(&a->inst, inst, __ATOMIC_RELEASE);
+  return 0;
+}
 
 w2n_wasi *w2n_wasi_new(void) {
   w2n_wasi *c = malloc(sizeof *c);

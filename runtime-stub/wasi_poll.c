@@ -43,10 +43,10 @@ static void read_item(w2n_wasi *c, const uint8_t *s, const layout *l, item *it, 
   }
   wasi_entry *e;
   it->fd = wasi_load32(s + 16);
-  uint64_t right = it->type == FD_READ ? WASI_R_READ : WASI_R_WRITE;
+  uint64_t right = it->type == FD_READ ? WASI_R_READ | WASI_R_ACCEPT : WASI_R_WRITE; /* any of them */
   if (it->type > FD_WRITE) it->error = WASI_INVAL;
   else it->error = wasi_get(c, (int32_t)it->fd, WASI_R_POLL, &e);
-  if (it->error == WASI_OK && !(e->base & (right | WASI_R_ACCEPT))) it->error = WASI_NOTCAPABLE;
+  if (it->error == WASI_OK && !(e->base & right)) it->error = WASI_NOTCAPABLE;
   if (it->error == WASI_OK) *p = (struct pollfd){.fd = e->host, .events = it->type == FD_READ ? POLLIN : POLLOUT};
 }
 

@@ -301,14 +301,14 @@ int32_t wasi_resolve(w2n_wasi *c, wasi_entry *e, const char *path, wasi_follow f
 static int32_t walk_open(w2n_wasi *c, wasi_entry *e, const char *path, int flags, mode_t mode, bool follow, int *out) {
   wasi_place p;
   for (int tries = 0; tries < 1000; tries++) {
-    /* Creating exclusively never follows. */
-    bool exclusive = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
-    wasi_follow how = exclusive ? WASI_NEVER : follow ? WASI_ALWAYS : flags & O_CREAT ? WASI_NEVER : WASI_IF_SLASH;
+    /* Creating exclusively never follows, and no file is created at a path that ends in a slash. */
+    bool never = flags & O_CREAT && (flags & O_EXCL || !follow || path[strlen(path) - 1] == '/');
+    wasi_follow how = never ? WASI_NEVER : follow ? WASI_ALWAYS : WASI_IF_SLASH;
     int32_t r = wasi_resolve(c, e, path, how, &p);
     if (r != WASI_OK) return r;
     int fd = -1, why = EISDIR;
     if (!(p.slash && flags & O_CREAT && strcmp(p.name, ".") != 0)) {
-      fd = openat(p.dir, p.name, flags | O_NOFOLLOW | (p.slash ? O_DIRECTORY : 0), mode);
+      fd = openat(p.dir, p.name, flags | O_NOFOLLOW | (p.slash && !(flags & O_CREAT) ? O_DIRECTORY : 0), mode);
       why = errno;
     }
     wasi_release(&p);

@@ -29,7 +29,7 @@ static int32_t probe(wasi_entry *e) {
   if (S_ISFIFO(st.st_mode)) e->bits |= WASI_FIFO;
   if (flags & O_APPEND) e->flags |= WASI_APPEND;
   if (S_ISREG(st.st_mode)) e->base |= WASI_R_SEEK | WASI_R_TELL | WASI_R_ADVISE;
-  if (S_ISSOCK(st.st_mode)) e->base |= WASI_R_SHUTDOWN | WASI_R_ACCEPT;
+  if (S_ISSOCK(st.st_mode)) e->base |= WASI_R_SHUTDOWN | (e->base & WASI_R_READ ? WASI_R_ACCEPT : 0);
   if (S_ISDIR(st.st_mode)) e->base = WASI_R_FILESTAT_GET;
   e->bits &= (uint8_t)~WASI_UNPROBED;
   return WASI_OK;
@@ -37,7 +37,8 @@ static int32_t probe(wasi_entry *e) {
 
 /* What the lack of a right looks like: where POSIX has an errno for the operation on this type of file, that one. */
 static int32_t lacking(const wasi_entry *e, uint64_t missing) {
-  if (e->type == WASI_TYPE_DIRECTORY) return missing & (WASI_R_FILE & ~WASI_R_DIRECTORY) ? WASI_ISDIR : WASI_NOTCAPABLE;
+  if (e->type == WASI_TYPE_DIRECTORY)
+    return missing & (WASI_R_FILE & ~(WASI_R_DIRECTORY | WASI_R_POLL)) ? WASI_ISDIR : WASI_NOTCAPABLE;
   if (missing & WASI_R_PATHS) return WASI_NOTDIR;
   if (missing & (WASI_R_SHUTDOWN | WASI_R_ACCEPT) && e->type != WASI_TYPE_STREAM && e->type != WASI_TYPE_DGRAM)
     return WASI_NOTSOCK;
