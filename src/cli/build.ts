@@ -209,7 +209,7 @@ export class Linker {
       module = explained(file, () => decodeModule(bytes));
       if (this.request.emit === 'exe' && inputs.others.length === 0) requireStart(file, module);
       const { object, image } = compileInput(this.request, inputs, context, phases);
-      placement = this.placement(object);
+      placement = [...this.placement(object), ...this.wasiSetup(module)];
       const folder = temporaryFolder();
       if (this.request.verbose) keep(folder); // the printed command names it
       const objectFile = path.join(folder, `${baseName(this.request, inputs).replace(/[^\w.-]/g, '_')}.o`);
@@ -259,6 +259,13 @@ export class Linker {
     return [...this.stub.objects].filter(([name]) => name !== 'main').map(([, file]) => file);
   }
 
+  /** The stub's main refers to the setup of WASI weakly: who imports WASI asks for it by name. */
+  private wasiSetup(module: Module): string[] {
+    const underscore = this.request.compile.target.os === 'macos' ? '_' : '';
+    const isNeeded = this.request.emit === 'exe' && module.imports.some((entry) => isWasi(entry.module));
+    return isNeeded ? [`-Wl,-u,${underscore}w2n_wasi_setup`] : [];
+  }
+
   /** Options that keep the runs of the text at their distances. */
   private placement(object: ObjectFile): string[] {
     const runs = object.sections.filter((section) => section.role === SectionRole.Text);
@@ -273,6 +280,8 @@ export class Linker {
 function isLinkerInput(file: string): boolean {
   return !/\.(c|i|s|S)$/.test(file);
 }
+
+const isWasi = (module: string): boolean => module === 'wasi_snapshot_preview1' || module === 'wasi_unstable';
 
 /** An executable runs `_start` or `_initialize`; a module without them needs a C file with main. */
 function requireStart(file: string, module: Module): void {
