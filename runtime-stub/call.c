@@ -2,16 +2,33 @@
 #define _GNU_SOURCE
 #include "w2n_stub.h"
 
-void w2n_adopt(w2n_instance *inst, uintptr_t host_limit) {
-  if (inst->host_limit == host_limit) return;
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define W2N_ASAN 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define W2N_ASAN 1
+#endif
+
+#ifdef W2N_ASAN
+#include <sanitizer/asan_interface.h>
+/* A trap leaves C frames without their epilogues: their red zones are nobody's now. */
+static void forget_frames(uintptr_t from, uintptr_t to) { __asan_unpoison_memory_region((void *)from, to - from); }
+#else
+static void forget_frames(uintptr_t from, uintptr_t to) { (void)from, (void)to; }
+#endif
+
+static void set_limit(w2n_instance *inst, uintptr_t host_limit) {
   inst->host_limit = host_limit;
-  if (!inst->header) return;
-  const w2n_import_row *imports = w2n_import_rows(inst->header);
-  for (uint64_t i = 0; i < w2n_count(inst->header, W2N_S_IMPORTS); i++) {
-    if (imports[i].kind != W2N_FUNC) continue;
-    w2n_func *slot = w2n_slot(inst, imports[i].index);
-    if (slot && slot->instance) w2n_adopt(slot->instance, host_limit);
-  }
+  uint64_t n = w2n_function_imports(inst->header);
+  for (uint64_t i = 0; i < n; i++) inst->hosts[i].head.host_limit = host_limit;
+}
+
+void w2n_adopt(w2n_instance *inst, uintptr_t host_limit) {
+  if (inst->host_limit != host_limit) set_limit(inst, host_limit);
+  /* Another thread may have used one of these since. */
+  for (uint64_t i = 0; i < inst->linked_count; i++)
+    if (inst->linked[i]->host_limit != host_limit) set_limit(inst->linked[i], host_limit);
 }
 
 uint32_t w2n_enter_wasm(w2n_instance *inst, const w2n_func *f, w2n_value *vals) {
@@ -45,6 +62,7 @@ uint32_t w2n_enter_wasm(w2n_instance *inst, const w2n_func *f, w2n_value *vals) 
   t->entry = entry.prev;
   t->tries = entry.tries;
   t->host = host;
+  if (kind != 0) forget_frames(t->stack_low, stack_top ? t->stack_top : here);
   return kind;
 }
 

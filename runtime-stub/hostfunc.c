@@ -31,16 +31,20 @@ uint32_t w2n_host_entry(w2n_instance *inst, const w2n_func *f, w2n_value *vals) 
   return kind ? kind : c.kind;
 }
 
+void w2n_host_copy(w2n_host_object *to, const w2n_host_object *from) {
+  to->head.helpers = &w2n_helper_table;
+  to->fn = run;
+  to->env = to;
+  to->user_fn = from->user_fn;
+  to->user_env = from->user_env;
+}
+
 static w2n_func *make(uint32_t type_id, uint32_t local_type, const void *code, w2n_host_fn fn, void *env) {
   w2n_thread *t = w2n_thread_get();
   w2n_host_object *object = type_id && t ? calloc(1, sizeof *object) : NULL;
   if (!object) return NULL;
   object->head.host_limit = t->host_limit;
-  object->head.helpers = &w2n_helper_table;
-  object->fn = run;
-  object->env = object;
-  object->user_fn = fn;
-  object->user_env = env;
+  w2n_host_copy(object, &(w2n_host_object){.user_fn = fn, .user_env = env});
   object->func = (w2n_func){code, type_id, local_type, &object->head, w2n_host_entry};
   return &object->func;
 }

@@ -1,6 +1,7 @@
 /* instantiate.c: makes instances (specification, "Instantiation"): link, allocate, initialise globals and tables, run
  * active segments in order, run the start function. One mapping holds the instance, its type ids, the bits of dropped
  * segments, and the elements of small tables. */
+#include <stdlib.h>
 #include <string.h>
 #include "w2n_link.h"
 #include "w2n_stub.h"
@@ -8,7 +9,7 @@
 enum { SMALL_TABLE = 1024 }; /* elements */
 
 typedef struct layout {
-  uint64_t type_ids, dropped_data, dropped_elem, elems, bytes;
+  uint64_t type_ids, dropped_data, dropped_elem, hosts, elems, bytes;
 } layout;
 
 static uint64_t align(uint64_t n, uint64_t to) { return (n + to - 1) & ~(to - 1); }
@@ -22,7 +23,8 @@ static layout plan(const w2n_header *h) {
   l.type_ids = align(h->instance_bytes, 8);
   l.dropped_data = align(l.type_ids + 4 * w2n_count(h, W2N_S_TYPES), 8);
   l.dropped_elem = l.dropped_data + 8 * (w2n_count(h, W2N_S_DATA) / 64 + 1);
-  l.elems = l.dropped_elem + 8 * (w2n_count(h, W2N_S_ELEMENTS) / 64 + 1);
+  l.hosts = align(l.dropped_elem + 8 * (w2n_count(h, W2N_S_ELEMENTS) / 64 + 1), 64);
+  l.elems = l.hosts + w2n_function_imports(h) * sizeof(w2n_host_object);
   l.bytes = l.elems;
   const w2n_table_row *tables = w2n_table_rows(h);
   for (uint64_t i = 0; i < w2n_count(h, W2N_S_TABLES); i++)
@@ -43,10 +45,7 @@ static bool make_types(const w2n_header *h, uint32_t *ids) {
 static void make_slots(w2n_instance *inst) {
   const w2n_header *h = inst->header;
   const w2n_function_row *rows = w2n_functions(h);
-  const w2n_import_row *imports = w2n_import_rows(h);
-  uint64_t first = 0;
-  for (uint64_t i = 0; i < w2n_count(h, W2N_S_IMPORTS); i++) first += imports[i].kind == W2N_FUNC;
-  for (uint64_t i = first; i < w2n_count(h, W2N_S_FUNCTIONS); i++) {
+  for (uint64_t i = w2n_function_imports(h); i < w2n_count(h, W2N_S_FUNCTIONS); i++) {
     if (rows[i].slot_offset == W2N_NONE) continue;
     const void *code = w2n_at(h, rows[i].code_offset);
     *w2n_slot(inst, (uint32_t)i) = (w2n_func){code, inst->type_ids[rows[i].type], rows[i].type, inst, w2n_enter_wasm};
@@ -185,6 +184,7 @@ int w2n_instantiate_with(const w2n_module *module, const w2n_imports *imports, b
   inst->type_ids = ids;
   inst->dropped_data = (uint64_t *)((uint8_t *)inst + l.dropped_data);
   inst->dropped_elem = (uint64_t *)((uint8_t *)inst + l.dropped_elem);
+  inst->hosts = (w2n_host_object *)((uint8_t *)inst + l.hosts);
   inst->block_bytes = l.bytes;
   int status = make_types(h, ids) ? W2N_OK : w2n_link_failure(W2N_NO_MEMORY, "out of memory", NULL, NULL);
   if (status == W2N_OK) status = w2n_link(inst, imports);
@@ -224,5 +224,6 @@ void w2n_free(w2n_instance *inst) {
   for (uint32_t i = 0; i < w2n_count(h, W2N_S_TABLES); i++)
     if (!(tables[i].flags & W2N_TABLE_IMPORTED)) w2n_table_unmake(w2n_get_table(inst, i));
   w2n_range_remove(W2N_RANGE_TEXT, h);
+  free(inst->linked);
   w2n_unmap(inst, inst->block_bytes);
 }

@@ -1,5 +1,6 @@
 /* link.c: finds a module's imports and checks them against their declared types (specification, "External typing" and
  * "Import matching"). Nothing of the instance but its import fields is written. */
+#include <stdlib.h>
 #include <string.h>
 #include "w2n_stub.h"
 #include "w2n_link.h"
@@ -42,18 +43,38 @@ static bool limits_match(uint64_t size, uint64_t max, uint64_t want_min, uint64_
   return size >= want_min && (want_max == W2N_NO_MAX || (max != W2N_NO_MAX && max <= want_max));
 }
 
-static bool link_func(w2n_instance *inst, uint32_t index, const w2n_func *given) {
+/* Adds an instance to those that functions of `inst` may call. */
+static bool add_linked(w2n_instance *inst, w2n_instance *other) {
+  if (other == inst) return true;
+  for (uint64_t i = 0; i < inst->linked_count; i++)
+    if (inst->linked[i] == other) return true;
+  w2n_instance **more = realloc(inst->linked, (inst->linked_count + 1) * sizeof(w2n_instance *));
+  if (!more) return false;
+  inst->linked = more;
+  more[inst->linked_count++] = other;
+  for (uint64_t i = 0; i < other->linked_count; i++)
+    if (!add_linked(inst, other->linked[i])) return false;
+  return true;
+}
+
+/* A host function gets an object of this instance's own, so that threads do not meet in one. */
+static bool link_host(w2n_instance *inst, uint32_t index, const w2n_func *given, w2n_func *slot) {
   const w2n_header *h = inst->header;
-  const w2n_function_row *row = &w2n_functions(h)[index];
+  uint64_t thunk = w2n_types(h)[w2n_functions(h)[index].type].host_thunk;
+  w2n_host_object *object = &inst->hosts[index];
+  if (thunk == 0) return false;
+  w2n_host_copy(object, (const w2n_host_object *)given->instance);
+  *slot = (w2n_func){w2n_at(h, thunk), given->type_id, given->local_type, &object->head, w2n_host_entry};
+  return true;
+}
+
+static bool link_func(w2n_instance *inst, uint32_t index, const w2n_func *given) {
+  const w2n_function_row *row = &w2n_functions(inst->header)[index];
   w2n_func *slot = w2n_slot(inst, index);
   if (!slot || !w2n_type_is_subtype(given->type_id, inst->type_ids[row->type])) return false;
+  if (given->array_entry == w2n_host_entry) return link_host(inst, index, given, slot);
   *slot = *given;
-  if (given->array_entry == w2n_host_entry) {
-    uint64_t thunk = w2n_types(h)[row->type].host_thunk;
-    if (thunk == 0) return false;
-    slot->code = w2n_at(h, thunk);
-  }
-  return true;
+  return add_linked(inst, given->instance);
 }
 
 static bool link_table(w2n_instance *inst, uint32_t index, w2n_table *given) {

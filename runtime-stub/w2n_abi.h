@@ -253,6 +253,7 @@ typedef struct w2n_helpers {
 
 /* One call from C into wasm; a chain through `prev` for each thread. */
 typedef struct w2n_entry w2n_entry;
+typedef struct w2n_host_object w2n_host_object;
 
 struct w2n_instance {
   uint8_t *memory0;
@@ -269,18 +270,20 @@ struct w2n_instance {
   uint64_t *dropped_elem;
   void *block; /* the instance's allocation */
   uint64_t block_bytes;
-  uint64_t stub_private[3];
+  w2n_host_object *hosts; /* one a function import: objects of the instance's own for host functions */
+  w2n_instance **linked;  /* all other instances that its functions may call through imports */
+  uint64_t linked_count;
 };
 
 /* What the host thunk finds behind the head of a host function's object. */
-typedef struct w2n_host_object {
+struct w2n_host_object {
   w2n_instance head;
   uint32_t (*fn)(void *env, w2n_value *args_then_results);
   void *env;
   w2n_host_fn user_fn;
   void *user_env;
   w2n_func func;
-} w2n_host_object;
+};
 
 /* Entry points in w2n_text. */
 typedef uint32_t (*w2n_enter_fn)(w2n_instance *inst, const w2n_func *f, w2n_value *vals, const void *call_thunk,

@@ -77,8 +77,10 @@ W2N_HIDDEN w2n_thread *w2n_thread_get(void);
 
 W2N_HIDDEN uint32_t w2n_enter_wasm(w2n_instance *inst, const w2n_func *f, w2n_value *vals);
 W2N_HIDDEN uint32_t w2n_host_entry(w2n_instance *inst, const w2n_func *f, w2n_value *vals);
-/* Makes this thread the user of an instance (or host object) and of all whose functions it imports. */
+/* Makes a thread the user of an instance and of all that its functions may call through imports. */
 W2N_HIDDEN void w2n_adopt(w2n_instance *inst, uintptr_t host_limit);
+/* Makes `to`, zeroed, an object for the same host function. */
+W2N_HIDDEN void w2n_host_copy(w2n_host_object *to, const w2n_host_object *from);
 /* Leaves to the innermost w2n_try or entry without touching the trace. */
 W2N_HIDDEN W2N_NORETURN void w2n_raise(uint32_t kind);
 /* A trap raised by a helper that `inst` called. */
@@ -168,6 +170,13 @@ static inline w2n_value *w2n_get_global(w2n_instance *inst, uint32_t index) {
 static inline w2n_func *w2n_slot(w2n_instance *inst, uint32_t function) {
   uint32_t offset = w2n_functions(inst->header)[function].slot_offset;
   return offset == W2N_NONE ? NULL : (w2n_func *)w2n_field(inst, offset);
+}
+
+/* Number of imported functions. */
+static inline uint64_t w2n_function_imports(const w2n_header *h) {
+  uint64_t n = 0;
+  for (uint64_t i = 0; i < w2n_count(h, W2N_S_IMPORTS); i++) n += w2n_import_rows(h)[i].kind == W2N_FUNC;
+  return n;
 }
 
 /* ---- memories and tables ---- */
