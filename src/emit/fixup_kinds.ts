@@ -60,7 +60,8 @@ export interface BranchForm {
 
 /**
  * The emitter's view of an instruction set. A condition is an int32 >= 0 whose meaning is the ISA's own: it may hold a
- * condition code, or also a register and a bit number (aarch64 cbz, tbz).
+ * condition code, or also a register and a bit number (aarch64 cbz, tbz). A plain object, not an instance of a class:
+ * `withReach` copies its properties.
  */
 export interface FixupIsa {
   readonly name: string;
@@ -143,13 +144,6 @@ export function withReach(isa: FixupIsa, name: string, bits: number): FixupIsa {
   if (forward < least)
     throw new RangeError(`${name}:${bits}: islands need a reach of at least ${least} bytes`);
   const kinds = isa.kinds.slice();
-  kinds[index] = {
-    name: kind.name,
-    forward,
-    backward,
-    align: kind.align,
-    patch: kind.patch,
-    veneer: kind.veneer,
-  };
+  kinds[index] = { ...kind, forward, backward };
   return { ...isa, kinds };
 }

@@ -2,8 +2,9 @@
 // emission through CodeBuffer. Executing what was emitted must give the same trace.
 import type { CodeBuffer } from '../../src/emit/code_buffer.ts';
 import type { FunctionCode } from '../../src/emit/function_code.ts';
-import { LayoutRandom } from '../../src/emit/layout_order.ts';
-import { Kind, Op, Trace, risc } from './toy_isa.ts';
+import type { LayoutRandom } from '../../src/emit/layout_order.ts';
+import type { Trace } from './toy_isa.ts';
+import { Kind, Op, risc } from './toy_isa.ts';
 
 export type Step =
   | { readonly op: 'visit'; readonly id: number }
