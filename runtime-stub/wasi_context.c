@@ -9,10 +9,6 @@
 #define O_PATH 0
 #endif
 
-#define DEFAULTS .limit = 1u << 20, .clock_step = 1000
-
-w2n_wasi wasi_default = {DEFAULTS};
-
 /* Which instance has which context: a list that only grows, with places that are used again. Readers take no lock, as
  * each instance has its own thread. Executables attach nothing. */
 typedef struct attachment {
@@ -63,7 +59,7 @@ int w2n_wasi_attach(w2n_instance *inst, w2n_wasi *ctx) {
 
 w2n_wasi *w2n_wasi_new(void) {
   w2n_wasi *c = malloc(sizeof *c);
-  if (c != NULL) *c = (w2n_wasi){DEFAULTS};
+  if (c != NULL) *c = (w2n_wasi)WASI_DEFAULTS;
   return c;
 }
 

@@ -221,6 +221,7 @@ struct w2n_wasi {
   wasi_strings env;
 };
 
+#define WASI_DEFAULTS {.limit = 1u << 20, .clock_step = 1000}
 extern w2n_wasi wasi_default;
 
 w2n_wasi *wasi_context(const w2n_instance *inst);

@@ -4,6 +4,9 @@
 #include <poll.h>
 #include <signal.h>
 
+/* Here, so that what uses it brings w2n_wasi_setup along from the archive: main.c's weak reference does not. */
+w2n_wasi wasi_default = WASI_DEFAULTS;
+
 /* A message lives until the process ends: it is made at most once. */
 static const char *complain(const char *what, const char *object, const char *why) {
   static char text[512];
