@@ -39,12 +39,11 @@ wasm2native inspect FILE                   show what a module, object or executa
 
 INPUTS: one WebAssembly module; C sources, objects and archives that supply its imports or hold main.`;
 
-function parser(words: readonly string[], isRun: boolean) {
+function parser(words: readonly string[]) {
   return yargs([...words])
     .scriptName('wasm2native')
     .usage(USAGE)
     .parserConfiguration({
-      'halt-at-non-option': isRun,
       'boolean-negation': false,
       'short-option-groups': false,
       'dot-notation': false,
@@ -54,7 +53,7 @@ function parser(words: readonly string[], isRun: boolean) {
       'duplicate-arguments-array': true,
     })
     .option('o', { type: 'string', requiresArg: true, describe: 'output file' })
-    .option('emit', { choices: EMITS, default: 'exe', describe: 'kind of output' })
+    .option('emit', { choices: EMITS, default: 'exe' as const, describe: 'kind of output' })
     .option('name', { type: 'string', requiresArg: true, describe: 'module name in symbols' })
     .option('target', {
       type: 'string',
@@ -119,6 +118,7 @@ function parser(words: readonly string[], isRun: boolean) {
     .option('x-opt-fuel', { type: 'string', requiresArg: true, hidden: true })
     .option('x-opt-func', { type: 'string', requiresArg: true, hidden: true })
     .option('x-walk', { type: 'boolean', hidden: true })
+    .wrap(100)
     .version(false)
     .help('help')
     .strictOptions()
@@ -133,11 +133,8 @@ export function parseArguments(argv: readonly string[]): Request | null {
   const [first] = argv;
   const isCommand = first === 'build' || first === 'run' || first === 'inspect';
   const command = isCommand ? first : 'build';
-  // `-O2` and `-ofile` carry their value in the same word.
-  const words = argv
-    .slice(isCommand ? 1 : 0)
-    .map((word) => (/^-O[^=]/.test(word) ? `-O=${word.slice(2)}` : word));
-  const args = parser(words, command === 'run').parseSync();
+  const { words, rest } = normalise(argv.slice(isCommand ? 1 : 0), command === 'run');
+  const args = parser(words).parseSync();
   if (args.help === true) return null;
   for (const name of [
     'o',
@@ -158,11 +155,10 @@ export function parseArguments(argv: readonly string[]): Request | null {
   const target = args.target === undefined ? hostTarget() : parseTarget(args.target);
   const list = (values: readonly string[] | undefined, what: string): string[] =>
     (values ?? []).flatMap((text) => splitWords(text, what));
-  const isRun = command === 'run';
   return {
     command,
-    files: isRun ? files.slice(0, 1) : files,
-    programArguments: isRun ? files.slice(1) : [],
+    files,
+    programArguments: rest,
     output: args.o,
     emit: args.emit,
     name: args.name,
@@ -183,6 +179,31 @@ export function parseArguments(argv: readonly string[]): Request | null {
     timePasses: args['time-passes'] === true,
     stats: args.stats === true,
   };
+}
+
+/** Options with a value, which may begin with a dash: `--cflags -g`. */
+const WITH_VALUE = new Set(
+  (
+    '-o --emit --name --target -O --march --bounds --memory-base --stack-size --max-memory --dir --env --cc --cflags ' +
+    '--ldflags --cache-dir --x-pad-functions --x-pad-blocks --x-reach --x-layout-seed --x-regs --x-opt-fuel --x-opt-func'
+  ).split(' '),
+);
+
+/** Ties values to their options, and for `run` cuts off what belongs to the program: all behind the first input. */
+function normalise(
+  argv: readonly string[],
+  isRun: boolean,
+): { readonly words: string[]; readonly rest: string[] } {
+  const words: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i];
+    if (word === '--') return { words: [...words, ...argv.slice(i)], rest: [] };
+    if (WITH_VALUE.has(word) && i + 1 < argv.length) words.push(`${word}=${argv[++i]}`);
+    else if (/^-O[^=]/.test(word)) words.push(`-O=${word.slice(2)}`);
+    else words.push(word);
+    if (isRun && !word.startsWith('-')) return { words, rest: argv.slice(i + 1) };
+  }
+  return { words, rest: [] };
 }
 
 /** The module name of an input file: its base name without `.wasm`. */

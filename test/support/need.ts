@@ -13,6 +13,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'llvm-objdump-19': 'llvm-19',
   'llvm-mc-19': 'llvm-19',
   'ld64.lld-19': 'lld-19',
+  'wasm-ld-19': 'lld-19',
+  make: 'make',
   'wasm-opt': 'binaryen',
   wat2wasm: 'wabt',
   wasm2c: 'wabt',
