@@ -2,11 +2,11 @@
 // Input: module tables and the options that decide about checks. Output: byte offsets, fixed before translation.
 // Order: what is used by short displacements first (globals, memory and table objects), function slots last.
 // Imported functions have a slot each, in order; of the defined ones only those that can escape as a reference.
-import { Func, Instance, Memory, Table } from '../abi/layout.ts';
+import { Func, Instance, Memory as MemoryObject, Table } from '../abi/layout.ts';
 import { Signatures } from '../ir/signatures.ts';
 import { Type } from '../ir/types.ts';
 import { closedTables } from './closed_world.ts';
-import { CONST_OP_STRIDE, ExternKind, SegmentMode, type Module } from './module.ts';
+import { CONST_OP_STRIDE, ExternKind, SegmentMode, type Memory, type Module } from './module.ts';
 import { Op as Wasm } from './opcodes.ts';
 import { isRef, TypeKind } from './types.ts';
 
@@ -28,6 +28,7 @@ export class ModuleLayout {
   readonly closedTable: Uint8Array;
   /** Whether accesses to memory 0 rely on guard pages behind the pinned base. */
   readonly guarded: boolean;
+  private readonly bounds: Bounds;
   /** By type index; empty for types that are not functions. */
   readonly signatures: Signatures;
 
@@ -50,7 +51,7 @@ export class ModuleLayout {
       for (let i = module.importedGlobals; i < globals; i++) this.globalOffset[i] += 8;
     }
     this.memoryOffset = Int32Array.from(module.memories, (_, i) =>
-      place(i < module.importedMemories ? 8 : Memory.Size),
+      place(i < module.importedMemories ? 8 : MemoryObject.Size),
     );
     this.tableOffset = Int32Array.from(module.tables, (_, i) =>
       place(i < module.importedTables ? 8 : Table.Size),
@@ -59,14 +60,17 @@ export class ModuleLayout {
     for (let i = 0; i < module.funcCount; i++)
       if (i < module.importedFuncs || escapes[i] !== 0) this.slotOffset[i] = place(Func.Size);
     this.instanceBytes = (offset + 15) & ~15;
-    const memory = module.memories[0];
-    this.guarded =
-      bounds === 'guard' &&
-      memory !== undefined &&
-      !memory.is64 &&
-      !memory.shared &&
-      memory.pageSizeLog2 === 16;
+    this.bounds = bounds;
+    this.guarded = module.memories.length > 0 && this.reservesAll(module.memories[0]);
     this.signatures = signaturesOf(module);
+  }
+
+  /**
+   * Whether a memory gets address space for every 33-bit address. Those that are not memory 0 are checked all the
+   * same, but another module may import them as its memory 0.
+   */
+  reservesAll(memory: Memory): boolean {
+    return this.bounds === 'guard' && !memory.is64 && !memory.shared && memory.pageSizeLog2 === 16;
   }
 }
 

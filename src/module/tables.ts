@@ -287,7 +287,7 @@ class TableWriter {
         (i < module.importedMemories ? MemoryFlag.Imported : 0) |
         (memory.is64 ? MemoryFlag.Memory64 : 0) |
         (memory.shared ? MemoryFlag.Shared : 0) |
-        (i === 0 && layout.guarded ? 0 : MemoryFlag.Checked);
+        (layout.reservesAll(memory) ? 0 : MemoryFlag.Checked);
       this.put64(row + MemoryRow.MinPages, memory.min);
       this.putMax(row + MemoryRow.MaxPages, memory.max);
       this.out.setU32(row + MemoryRow.Flags, flags);

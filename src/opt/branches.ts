@@ -165,6 +165,7 @@ function mergeNext(c: OptContext, b: Block): boolean {
   return true;
 }
 
+
 export function simplifyBranches(c: OptContext): void {
   const { f, cfg } = c;
   c.countUses();
@@ -174,6 +175,7 @@ export function simplifyBranches(c: OptContext): void {
   let changed = c.loops.count < 0;
   for (let r = 0; r < cfg.rpoLength; r++) {
     const b = cfg.rpo[r];
+    let threadings = 0;
     for (let again = f.blockFirst[b] !== NONE; again;) {
       const t = f.blockLast[b];
       c.resolveArgs(t);
@@ -182,7 +184,11 @@ export function simplifyBranches(c: OptContext): void {
       for (let k = 0; k < count; k++) {
         const e = firstEdge(f, b) + k;
         c.resolveEdge(e);
-        if (threadEdge(c, e)) again = true;
+        // Empty blocks that jump in a circle would be threaded for ever.
+        if (threadings < 2 * count + MAX_CHAIN && threadEdge(c, e)) {
+          threadings++;
+          again = true;
+        }
       }
       if (mergeNext(c, b)) again = true;
       changed ||= again;

@@ -155,7 +155,10 @@ class ScriptRunner {
     const { tally } = this;
     switch (command.type) {
       case 'module':
-        this.current = await this.instantiate(command.filename);
+        this.current =
+          command.module_type === 'text'
+            ? { apart: 'text format' }
+            : await this.instantiate(command.filename);
         if (command.name !== undefined) this.named.set(command.name, this.current);
         if ('apart' in this.current) tally.skip(this.current.apart);
         else tally.passed++;
