@@ -59,7 +59,7 @@ static int make_memories(w2n_instance *inst, bool move_image) {
     w2n_memory *m = w2n_get_memory(inst, i);
     if (!(rows[i].flags & W2N_MEM_IMPORTED)) {
       bool full = !(rows[i].flags & (W2N_MEM_CHECKED | W2N_MEM_64)) && !(h->flags & W2N_FLAG_CHECKED) &&
-                  rows[i].page_log2 == 16 && i == 0;
+                  rows[i].page_log2 == 16;
       bool has_image = i == 0 && inst->module->image_bytes > 0;
       int status = w2n_memory_make(m, &rows[i], full, has_image ? inst->module->image : NULL,
                                    has_image ? inst->module->image_bytes : 0, move_image);
