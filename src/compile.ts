@@ -20,6 +20,7 @@ import { decodeModule } from './frontend/decode.ts';
 import { ModuleLayout } from './frontend/layout.ts';
 import type { Module } from './frontend/module.ts';
 import { readNames } from './frontend/names.ts';
+import { printFunc, printSignatures } from './ir/printer.ts';
 import {
   FunctionFlag,
   type CompiledFunction,
@@ -61,6 +62,18 @@ export function compile(bytes: Uint8Array, options: CompileOptions, hooks: Compi
   });
 }
 
+/** The IR of all functions as the back end gets it, as text (`--emit ir`). Throws as `compile` does. */
+export function compileToIr(bytes: Uint8Array, options: CompileOptions): string {
+  const module = decodeModule(bytes);
+  return inClosedWorld(options, (closed) => {
+    const compiler = new ModuleCompiler(module, options, closed, {});
+    const parts = [printSignatures(compiler.layout.signatures)];
+    for (let f = module.importedFuncs; f < module.funcCount; f++)
+      parts.push(printFunc(compiler.pipeline.optimised(f)));
+    return parts.join('\n');
+  });
+}
+
 /** Runs `work` with the assumption that tables are closed where that can be, and again without if it does not hold. */
 export function inClosedWorld<T>(options: CompileOptions, work: (closed: boolean) => T): T {
   if (options.mainModule && options.imports === 'link' && !options.exportThunks) {
@@ -77,11 +90,11 @@ export function inClosedWorld<T>(options: CompileOptions, work: (closed: boolean
 export class ModuleCompiler {
   readonly module: Module;
   private readonly options: CompileOptions;
-  private readonly layout: ModuleLayout;
+  readonly layout: ModuleLayout;
   private readonly symbols: TextSymbols;
   private readonly isa: Isa;
   private readonly compiler: FunctionCompiler;
-  private readonly pipeline: FunctionPipeline;
+  readonly pipeline: FunctionPipeline;
   private readonly text: TextLayout;
   private readonly placed: PlacedCode[] = [];
 

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, realpathSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { importSymbol } from '../abi/mangle.ts';
-import { compile } from '../compile.ts';
+import { compile, compileToIr } from '../compile.ts';
 import { writeArchive } from '../elf/archive.ts';
 import { textSectionName, writeElf } from '../elf/writer.ts';
 import type { ObjectFile } from '../emit/object_file.ts';
@@ -42,8 +42,9 @@ export async function build(request: Request, context: ErrorContext): Promise<vo
   const phases = new Phases(request.timePasses);
   if (inputs.wasm === null && request.emit !== 'exe' && request.emit !== 'shared')
     throw new UsageError(`--emit ${request.emit} needs a WebAssembly module among the inputs`);
-  if (request.emit === 'header') {
-    await emitHeader(request, inputs, output);
+  if (request.emit === 'header' || request.emit === 'ir') {
+    const text = request.emit === 'ir' ? irText(request, inputs) : await headerText(request, inputs);
+    writeAtomically(output, (fd) => writeFileSync(fd, text));
     return;
   }
   if (request.emit === 'obj') {
@@ -72,6 +73,7 @@ function outputFile(request: Request, inputs: Inputs): string {
   const names: Readonly<Record<Emit, string>> = {
     exe: base,
     obj: `${base}.o`,
+    ir: `${base}.ir`,
     header: `${base}.h`,
     shared: `lib${base}${shared}`,
     'static-lib': `lib${base}.a`,
@@ -87,13 +89,21 @@ function outputFile(request: Request, inputs: Inputs): string {
   return output;
 }
 
-async function emitHeader(request: Request, inputs: Inputs, output: string): Promise<void> {
-  if (inputs.wasm === null) return;
+async function headerText(request: Request, inputs: Inputs): Promise<string> {
   const { moduleHeader } = await import('./header.ts');
-  const { file, bytes } = inputs.wasm;
+  const { file, bytes } = moduleInput(inputs);
   const module = explained(file, () => decodeModule(bytes));
-  const text = moduleHeader(module, request.name ?? moduleName(file));
-  writeAtomically(output, (fd) => writeFileSync(fd, text));
+  return moduleHeader(module, request.name ?? moduleName(file));
+}
+
+function irText(request: Request, inputs: Inputs): string {
+  const { file, bytes } = moduleInput(inputs);
+  return explained(file, () => compileToIr(bytes, compileOptions(request, inputs)));
+}
+
+function moduleInput(inputs: Inputs): NonNullable<Inputs['wasm']> {
+  if (inputs.wasm === null) throw new UsageError('no WebAssembly module among the inputs');
+  return inputs.wasm;
 }
 
 /** Runs `work`; a fault of the module becomes the user's error. */
@@ -122,8 +132,7 @@ function compileOptions(request: Request, inputs: Inputs): CompileOptions {
 }
 
 function compileInput(request: Request, inputs: Inputs, context: ErrorContext, phases: Phases): Compiled {
-  if (inputs.wasm === null) throw new UsageError('no WebAssembly module among the inputs');
-  const { file, bytes } = inputs.wasm;
+  const { file, bytes } = moduleInput(inputs);
   context.file = file;
   const progress = new Progress();
   const options = compileOptions(request, inputs);

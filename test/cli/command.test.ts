@@ -197,6 +197,12 @@ describe('command', () => {
     );
   });
 
+  it('prints the IR', () => {
+    const outcome = wasm2native(['--emit', 'ir', hello, '-o', at('hello.ir')]);
+    assert.deepEqual([outcome.stderr, outcome.status], ['', 0]);
+    assert.match(readFileSync(at('hello.ir'), 'utf8'), /^func 7 sig \d+ \{\nblock0.*:$/m);
+  });
+
   it('makes libraries', function () {
     need(this, 'cc', 'wat2wasm');
     writeFileSync(
