@@ -148,7 +148,7 @@ export class BlockOrder {
 
   private number(f: Func, vcode: VCode, split: number): void {
     const { cfg, loops, freqs, sequence, vblock, coldEdges } = this;
-    vcode.reserveBlocks(cfg.rpoLength + split, f.numEdges + 1);
+    vcode.reserveBlocks(cfg.rpoLength + split, f.numEdges + split);
     this.vblockEdge = room(this.vblockEdge, cfg.rpoLength + split);
     coldEdges.clear();
     let n = 0;

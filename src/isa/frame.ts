@@ -42,35 +42,26 @@ export interface FrameInfo {
   readonly unwind: Int32Array;
 }
 
-/** Rows are for code offsets in the code; `add` says so with this. */
-export const AT_OFFSET = -1;
-
-/** Rows of unwind operations while a function is emitted: offsets are given, or labels to resolve at the end. */
+/** Rows of unwind operations while a function is emitted; places are marks of the code buffer. */
 export class UnwindRows {
   private readonly rows = new IntColumn(64);
-  private readonly labelBack = new IntColumn(16);
 
   clear(): void {
     this.rows.clear();
-    this.labelBack.clear();
   }
 
-  /** From code offset `at` on; or `back` bytes before where label `at` is bound, if that is not -1. */
-  add(at: number, back: number, kind: Unwind, a: number, b: number): void {
-    this.rows.push(at);
+  /** How the frame looks from `mark` on. Marks rise. */
+  add(mark: number, kind: Unwind, a: number, b: number): void {
+    this.rows.push(mark);
     this.rows.push(kind);
     this.rows.push(a);
     this.rows.push(b);
-    this.labelBack.push(back);
   }
 
-  /** The rows with final offsets; `offsetOf` resolves labels. */
-  finish(offsetOf: (label: number) => number): Int32Array {
+  /** The rows with code offsets for marks (CodeBuffer.marks of the finished buffer). */
+  finish(offsetOfMark: IntColumn): Int32Array {
     const out = this.rows.data.slice(0, this.rows.length);
-    for (let i = 0; i < this.labelBack.length; i++) {
-      const back = this.labelBack.data[i];
-      if (back >= 0) out[i * UNWIND_ROW] = offsetOf(out[i * UNWIND_ROW]) - back;
-    }
+    for (let at = 0; at < out.length; at += UNWIND_ROW) out[at] = offsetOfMark.data[out[at]];
     return out;
   }
 }

@@ -9,7 +9,7 @@ import { RegClass, SLOT_BASE } from '../../regalloc/door.ts';
 import type { RegallocOutput } from '../../regalloc/door.ts';
 import { blockLabels, emitBlocks } from '../emit_function.ts';
 import type { EmitHooks } from '../emit_function.ts';
-import { alignUp, AT_OFFSET, Unwind, UnwindRows } from '../frame.ts';
+import { alignUp, Unwind, UnwindRows } from '../frame.ts';
 import type { FrameInfo } from '../frame.ts';
 import { Mem } from '../vcode.ts';
 import type { VCode } from '../vcode.ts';
@@ -95,7 +95,7 @@ export class X64Emitter implements EmitHooks {
       savedMask: this.savedMask,
       stackArgBytes: this.argBytes,
       prologueBytes,
-      unwind: this.unwind.finish((label) => this.buffer.offsetOf(label)),
+      unwind: this.unwind.finish(this.buffer.marks),
     };
   }
 
@@ -105,21 +105,21 @@ export class X64Emitter implements EmitHooks {
     const { buffer, unwind } = this;
     let cfa = 8 + this.argBytes;
     if (this.argBytes > 0) {
-      unwind.add(0, AT_OFFSET, Unwind.CfaOffset, cfa, 0);
-      unwind.add(0, AT_OFFSET, Unwind.Saved, DWARF_RETURN_ADDRESS, -cfa);
+      unwind.add(buffer.mark(buffer.length), Unwind.CfaOffset, cfa, 0);
+      unwind.add(buffer.mark(buffer.length), Unwind.Saved, DWARF_RETURN_ADDRESS, -cfa);
     }
     for (let k = 0; k < CALLEE_SAVED.length; k++) {
       const reg = CALLEE_SAVED[k];
       if (((this.savedMask >> reg) & 1) === 0) continue;
       encO(buffer, X.Push, reg);
       cfa += 8;
-      unwind.add(buffer.length, AT_OFFSET, Unwind.CfaOffset, cfa, 0);
-      unwind.add(buffer.length, AT_OFFSET, Unwind.Saved, DWARF_REG[reg], -cfa);
+      unwind.add(buffer.mark(), Unwind.CfaOffset, cfa, 0);
+      unwind.add(buffer.mark(), Unwind.Saved, DWARF_REG[reg], -cfa);
     }
     if (this.localBytes === 0) return;
     if (this.localBytes > PROBE_ABOVE) this.probe(this.localBytes);
     this.adjustStack(-this.localBytes);
-    unwind.add(buffer.length, AT_OFFSET, Unwind.CfaOffset, cfa + this.localBytes, 0);
+    unwind.add(buffer.mark(), Unwind.CfaOffset, cfa + this.localBytes, 0);
   }
 
   /** Touches every page of the frame, downwards; r10 and r11 are free at entry. */
@@ -163,9 +163,7 @@ export class X64Emitter implements EmitHooks {
 
   /** From here on, or from `back` bytes before. */
   private unwindHere(kind: Unwind, a: number, b: number, back = 0): void {
-    const label = this.buffer.newLabel();
-    this.buffer.bindLabel(label);
-    this.unwind.add(label, back, kind, a, b);
+    this.unwind.add(this.buffer.mark(back), kind, a, b);
   }
 
   /** Behind a return or tail jump: other code of the function has the whole frame. */

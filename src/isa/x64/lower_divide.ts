@@ -5,12 +5,12 @@ import { TrapKind } from '../../abi/layout.ts';
 import type { Value } from '../../ir/func.ts';
 import { Op } from '../../ir/opcodes.ts';
 import { RegClass } from '../../regalloc/door.ts';
+import { magicSigned, magicUnsigned } from '../magic.ts';
 import { Opnd } from '../vcode.ts';
 import { AluForm, CC, P, X } from './instructions.ts';
 import { operandReg } from './lower_integer.ts';
 import type { L } from './machine.ts';
 import { aluRI, aluRR, copy, defImm, Rm, trapCC, unaryRm, unaryRR, useRm, wide } from './machine.ts';
-import { magicSigned, magicUnsigned } from './magic.ts';
 import { Clobber, Reg } from './registers.ts';
 
 const rm = new Rm();

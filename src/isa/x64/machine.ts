@@ -6,6 +6,7 @@ import type { Value } from '../../ir/func.ts';
 import { memAccess, memType, Op } from '../../ir/opcodes.ts';
 import { Access, accessBytes, Type, TYPE_BYTES } from '../../ir/types.ts';
 import { RegClass } from '../../regalloc/door.ts';
+import { upperBound } from '../bounds.ts';
 import type { CallingConvention } from '../calling_convention.ts';
 import type { ModuleContext } from '../contract.ts';
 import type { Lowering } from '../lower.ts';
@@ -30,46 +31,6 @@ export const REUSE1 = Opnd.DefReuse | (1 << Opnd.PayloadShift);
 export function isImm32(l: L, v: Value): boolean {
   const f = l.func;
   return f.op[v] === Op.IConst && (f.type[v] === Type.I32 || f.imm2[v] === f.imm[v] >> 31);
-}
-
-/** Upper bound of an I32 value, as an unsigned number. */
-export function upperBound(l: L, value: Value, depth = 4): number {
-  const f = l.func;
-  if (depth > 0) {
-    switch (f.op[value]) {
-      case Op.IConst:
-        return f.imm[value] >>> 0;
-      case Op.ICmp:
-      case Op.FCmp:
-        return 1;
-      case Op.And:
-        return Math.min(upperBound(l, f.arg(value, 0), depth - 1), upperBound(l, f.arg(value, 1), depth - 1));
-      case Op.UShr: {
-        const count = f.arg(value, 1);
-        if (f.op[count] !== Op.IConst) break;
-        return Math.floor(upperBound(l, f.arg(value, 0), depth - 1) / 2 ** (f.imm[count] & 31));
-      }
-      case Op.Shl: {
-        const count = f.arg(value, 1);
-        if (f.op[count] !== Op.IConst) break;
-        const bound = upperBound(l, f.arg(value, 0), depth - 1) * 2 ** (f.imm[count] & 31);
-        if (bound < 2 ** 32) return bound;
-        break;
-      }
-      case Op.IAdd: {
-        const bound = upperBound(l, f.arg(value, 0), depth - 1) + upperBound(l, f.arg(value, 1), depth - 1);
-        if (bound < 2 ** 32) return bound;
-        break;
-      }
-      case Op.Load:
-      case Op.NLoad:
-      case Op.CtxLoad:
-        if (memAccess(f.imm[value]) === Access.U8) return 0xff;
-        if (memAccess(f.imm[value]) === Access.U16) return 0xffff;
-        break;
-    }
-  }
-  return 0xffffffff;
 }
 
 /** A register or memory operand: fields of the instruction that takes it. */
@@ -198,7 +159,7 @@ export class Rm {
     let disp = offset;
     if (f.op[index] === Op.IAdd && f.op[f.arg(index, 1)] === Op.IConst && l.vregOf[index] < 0) {
       const constant = f.imm[f.arg(index, 1)] >>> 0;
-      if (constant + disp < 2 ** 31 && upperBound(l, f.arg(index, 0)) + constant < 2 ** 32) {
+      if (constant + disp < 2 ** 31 && upperBound(f, f.arg(index, 0)) + constant < 2 ** 32) {
         disp += constant;
         index = f.arg(index, 0);
       }
@@ -221,7 +182,7 @@ export class Rm {
     if (f.op[index] === Op.Shl && l.vregOf[index] < 0) {
       const count = f.arg(index, 1);
       const shift = f.op[count] === Op.IConst ? f.imm[count] & 31 : 32;
-      if (shift <= 3 && upperBound(l, f.arg(index, 0)) * 2 ** shift < 2 ** 32) {
+      if (shift <= 3 && upperBound(f, f.arg(index, 0)) * 2 ** shift < 2 ** 32) {
         scale = shift;
         index = f.arg(index, 0);
       }

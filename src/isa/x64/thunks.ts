@@ -7,9 +7,10 @@ import { Func as FuncLayout, Helper, HostObject, Instance, ModuleRecord, TrapKin
 import type { CodeBuffer } from '../../emit/code_buffer.ts';
 import { Type } from '../../ir/types.ts';
 import { VEC_BASE } from '../../regalloc/door.ts';
+import { returnsStruct, structOffsets } from '../c_signature.ts';
 import { STACK } from '../calling_convention.ts';
 import type { CompiledFunction } from '../contract.ts';
-import { alignUp, AT_OFFSET, Unwind, UnwindRows } from '../frame.ts';
+import { alignUp, Unwind, UnwindRows } from '../frame.ts';
 import { encNone, encO, encRM, encRR } from './encoder.ts';
 import { AluForm, CC, X } from './instructions.ts';
 import type { X64Target } from './machine.ts';
@@ -50,7 +51,7 @@ export class X64Thunks {
         savedMask,
         stackArgBytes,
         prologueBytes,
-        unwind: this.unwindRows.finish((label) => buffer.offsetOf(label)),
+        unwind: this.unwindRows.finish(buffer.marks),
       },
     };
   }
@@ -66,12 +67,12 @@ export class X64Thunks {
   /** `sub rsp, bytes` with the CFA at entryCfa + bytes behind it. */
   private enterFrame(bytes: number, entryCfa: number): void {
     if (this.buffer.length === 0 && entryCfa !== 8) {
-      this.unwindRows.add(0, AT_OFFSET, Unwind.CfaOffset, entryCfa, 0);
-      this.unwindRows.add(0, AT_OFFSET, Unwind.Saved, DWARF_RETURN_ADDRESS, -entryCfa);
+      this.unwindRows.add(buffer.mark(buffer.length), Unwind.CfaOffset, entryCfa, 0);
+      this.unwindRows.add(buffer.mark(buffer.length), Unwind.Saved, DWARF_RETURN_ADDRESS, -entryCfa);
     }
     if (bytes === 0) return;
     this.addImm(Reg.Rsp, -bytes);
-    this.unwindRows.add(this.buffer.length, AT_OFFSET, Unwind.CfaOffset, entryCfa + bytes, 0);
+    this.unwindRows.add(this.buffer.mark(), Unwind.CfaOffset, entryCfa + bytes, 0);
   }
 
   private leaveFrame(bytes: number, entryCfa: number): void {
@@ -81,9 +82,7 @@ export class X64Thunks {
   }
 
   private unwindAt(kind: Unwind, a: number, b: number): void {
-    const label = this.buffer.newLabel();
-    this.buffer.bindLabel(label);
-    this.unwindRows.add(label, 0, kind, a, b);
+    this.unwindRows.add(this.buffer.mark(), kind, a, b);
   }
 
   private ret(argBytes: number): void {
@@ -165,14 +164,14 @@ export class X64Thunks {
     for (const reg of ENTER_SAVED) {
       encO(buffer, X.Push, reg);
       cfa += 8;
-      this.unwindRows.add(buffer.length, AT_OFFSET, Unwind.CfaOffset, cfa, 0);
-      this.unwindRows.add(buffer.length, AT_OFFSET, Unwind.Saved, DWARF_REG[reg], -cfa);
+      this.unwindRows.add(buffer.mark(), Unwind.CfaOffset, cfa, 0);
+      this.unwindRows.add(buffer.mark(), Unwind.Saved, DWARF_REG[reg], -cfa);
     }
     this.addImm(Reg.Rsp, -ENTER_LOCAL);
     cfa += ENTER_LOCAL;
-    this.unwindRows.add(buffer.length, AT_OFFSET, Unwind.CfaOffset, cfa, 0);
+    this.unwindRows.add(buffer.mark(), Unwind.CfaOffset, cfa, 0);
     encRR(buffer, X.Mov + 1, Reg.Rbp, Reg.Rsp);
-    this.unwindRows.add(buffer.length, AT_OFFSET, Unwind.CfaRegister, DWARF_REG[Reg.Rbp], cfa);
+    this.unwindRows.add(buffer.mark(), Unwind.CfaRegister, DWARF_REG[Reg.Rbp], cfa);
     const prologueBytes = buffer.length;
     encRM(buffer, X.Stmxcsr, 0, Reg.Rsp, -1, 0, 0);
     encRM(buffer, X.MovStoreI, 0, Reg.Rsp, -1, 0, 4, DEFAULT_MXCSR);
@@ -253,8 +252,8 @@ export class X64Thunks {
     const argBytes = convention.stackArgBytes(sig);
     const area = argBytes + convention.stackResultBytes(sig);
     encO(buffer, X.Push, Reg.Rbx);
-    this.unwindRows.add(buffer.length, AT_OFFSET, Unwind.CfaOffset, 16, 0);
-    this.unwindRows.add(buffer.length, AT_OFFSET, Unwind.Saved, DWARF_REG[Reg.Rbx], -16);
+    this.unwindRows.add(buffer.mark(), Unwind.CfaOffset, 16, 0);
+    this.unwindRows.add(buffer.mark(), Unwind.Saved, DWARF_REG[Reg.Rbx], -16);
     this.enterFrame(area, 16);
     const prologueBytes = buffer.length;
     encRR(buffer, X.Mov + 1, Reg.Rbx, Reg.Rsi);
@@ -275,9 +274,7 @@ export class X64Thunks {
     encRM(buffer, X.CallM, 0, Reg.R10, -1, 0, FuncLayout.Code);
     buffer.addCallSite(-1, -1, -1, argBytes);
     if (argBytes > 0) {
-      const label = buffer.newLabel();
-      buffer.bindLabel(label);
-      this.unwindRows.add(label, 1, Unwind.CfaOffset, 16 + area - argBytes, 0);
+      this.unwindRows.add(buffer.mark(1), Unwind.CfaOffset, 16 + area - argBytes, 0);
     }
     const results = signatures.numResults(sig);
     for (let pass = 0; pass < 2; pass++) {
@@ -350,30 +347,6 @@ export class X64Thunks {
 
   // ---- Typed C calls ----
 
-  /** Offsets of the members of `struct w2n_MOD__f_ret`; the last entry is its size. */
-  private structOffsets(sig: number): number[] {
-    const { signatures } = this.target.module;
-    const offsets: number[] = [];
-    let at = 0;
-    for (let k = 0; k < signatures.numResults(sig); k++) {
-      const type = signatures.result(sig, k);
-      const size = type === Type.I32 || type === Type.F32 ? 4 : type === Type.V128 ? 16 : 8;
-      // w2n_v128 is an array of bytes.
-      at = type === Type.V128 ? at : alignUp(at, size);
-      offsets.push(at);
-      at += size;
-    }
-    offsets.push(alignUp(at, 8));
-    return offsets;
-  }
-
-  /** A C signature returns through a pointer when it has several results, or a vector to give away. */
-  private returnsStruct(sig: number, isExport: boolean): boolean {
-    const { signatures } = this.target.module;
-    const results = signatures.numResults(sig);
-    return results > 1 || (isExport && results === 1 && signatures.result(sig, 0) === Type.V128);
-  }
-
   /** wasm -> C. */
   importThunk(index: number, sig: number): CompiledFunction {
     const { buffer } = this;
@@ -384,8 +357,8 @@ export class X64Thunks {
     const entryCfa = 8 + argBytes;
     const params = signatures.numParams(sig);
     const results = signatures.numResults(sig);
-    const asStruct = this.returnsStruct(sig, false);
-    const offsets = this.structOffsets(sig);
+    const asStruct = returnsStruct(signatures, sig, false);
+    const offsets = structOffsets(signatures, sig);
     // C's locations: the instance comes first, the struct's address last.
     let ints = 1;
     let vecs = 0;
@@ -459,12 +432,12 @@ export class X64Thunks {
     this.begin();
     const params = signatures.numParams(sig);
     const results = signatures.numResults(sig);
-    const asStruct = this.returnsStruct(sig, true);
-    const offsets = this.structOffsets(sig);
+    const asStruct = returnsStruct(signatures, sig, true);
+    const offsets = structOffsets(signatures, sig);
     const frame = Math.max(params, results) * VALUE_BYTES;
     encO(buffer, X.Push, Reg.Rbx);
-    this.unwindRows.add(buffer.length, AT_OFFSET, Unwind.CfaOffset, 16, 0);
-    this.unwindRows.add(buffer.length, AT_OFFSET, Unwind.Saved, DWARF_REG[Reg.Rbx], -16);
+    this.unwindRows.add(buffer.mark(), Unwind.CfaOffset, 16, 0);
+    this.unwindRows.add(buffer.mark(), Unwind.Saved, DWARF_REG[Reg.Rbx], -16);
     this.enterFrame(frame, 16);
     const prologueBytes = buffer.length;
     let ints = 1;
