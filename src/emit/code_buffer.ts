@@ -52,6 +52,8 @@ export class CodeBuffer {
   readonly trapRows = new IntColumn();
   readonly callSiteRows = new IntColumn();
   readonly locationRows = new IntColumn();
+  /** Code offsets of marks, by mark. */
+  readonly marks = new IntColumn();
   readonly dataRangeRows = new IntColumn();
 
   /** Islands written inside the function, veneers written in it, branches that the last function's shrink pass shortened. */
@@ -118,6 +120,7 @@ export class CodeBuffer {
     this.trapRows.clear();
     this.callSiteRows.clear();
     this.locationRows.clear();
+    this.marks.clear();
     this.dataRangeRows.clear();
     this.islandCount = 0;
     this.veneerCount = 0;
@@ -386,6 +389,8 @@ export class CodeBuffer {
     while (rows.length > 0 && rows.data[rows.length - LocationRow.Size + LocationRow.Offset] > length) {
       rows.length -= LocationRow.Size;
     }
+    const marks = this.marks;
+    for (let m = marks.length - 1; m >= 0 && marks.data[m] > length; m--) marks.data[m] = length;
   }
 
   /**
@@ -470,6 +475,14 @@ export class CodeBuffer {
     rows.push(landingPad);
     rows.push(stackMap);
     rows.push(argumentBytes);
+  }
+
+  /**
+   * Marks the place `back` bytes before the tail, and returns the mark. Unlike a label, which jump threading may
+   * send elsewhere, it stays with the code around it; marks rise.
+   */
+  mark(back = 0): number {
+    return this.marks.push(this.length - back);
   }
 
   /** Code from the tail on belongs to `wasmOffset`. */

@@ -87,6 +87,7 @@ function moveCode(buffer: CodeBuffer, chosen: Int32Array, removed: Int32Array): 
   moveRows(buffer.trapRows, TrapRow.Size, TrapRow.Offset, starts, count, removed);
   moveRows(buffer.callSiteRows, CallSiteRow.Size, CallSiteRow.ReturnOffset, starts, count, removed);
   moveRows(buffer.locationRows, LocationRow.Size, LocationRow.Offset, starts, count, removed);
+  moveRows(buffer.marks, 1, 0, starts, count, removed);
 
   let to = starts[0];
   let s = 0;

@@ -67,8 +67,8 @@ export class X64Thunks {
   /** `sub rsp, bytes` with the CFA at entryCfa + bytes behind it. */
   private enterFrame(bytes: number, entryCfa: number): void {
     if (this.buffer.length === 0 && entryCfa !== 8) {
-      this.unwindRows.add(buffer.mark(buffer.length), Unwind.CfaOffset, entryCfa, 0);
-      this.unwindRows.add(buffer.mark(buffer.length), Unwind.Saved, DWARF_RETURN_ADDRESS, -entryCfa);
+      this.unwindRows.add(this.buffer.mark(this.buffer.length), Unwind.CfaOffset, entryCfa, 0);
+      this.unwindRows.add(this.buffer.mark(this.buffer.length), Unwind.Saved, DWARF_RETURN_ADDRESS, -entryCfa);
     }
     if (bytes === 0) return;
     this.addImm(Reg.Rsp, -bytes);
