@@ -35,11 +35,8 @@ export interface NativeResult {
   readonly instance: Buffer;
 }
 
-/** A callee: its number, which decides what it does (native_host.c), and its signature. */
-export interface Slot {
-  readonly index: number;
-  readonly sig: number;
-}
+/** A callee: its number, which decides what it does (native_host.c), and its signature; or a function of the module. */
+export type Slot = { readonly index: number; readonly sig: number } | { readonly func: number };
 
 /** Directory of generated files. */
 const dir = fromRoot('build/test/isa');
@@ -62,6 +59,8 @@ function hostProgram(): string {
 /** A set of functions that are compiled together: function i is symbol i; callees are slots of the instance. */
 export class NativeModule {
   private readonly compiler: FunctionCompiler;
+  /** FunctionFlag bits of each function, to be set before the first `add`. */
+  readonly functionFlags: Uint8Array;
   readonly compiled: CompiledFunction[] = [];
   readonly text: TextLayout;
   private readonly sigs: Signatures;
@@ -80,8 +79,9 @@ export class NativeModule {
   ) {
     this.sigs = sigs;
     this.nextSymbol = numFuncs;
+    this.functionFlags = new Uint8Array(numFuncs);
     this.compiler = x64.compiler(
-      { signatures: sigs, functionSig, functionFlags: new Uint8Array(numFuncs), helperSymbol: new Int32Array(32) },
+      { signatures: sigs, functionSig, functionFlags: this.functionFlags, helperSymbol: new Int32Array(32) },
       {
         optLevel: options.optLevel,
         march: options.march,
@@ -137,7 +137,7 @@ export class NativeModule {
    * lie behind the instance's bytes.
    */
   run(calls: readonly NativeCall[], memory: Uint8Array, instance: Uint8Array, slots: readonly Slot[] = []): NativeResult[] {
-    const thunks = slots.map((slot) => this.hostThunk(slot.sig));
+    const thunks = slots.map((slot) => ('func' in slot ? slot.func : this.hostThunk(slot.sig)));
     const image = this.text.finish();
     const code = Buffer.alloc(image.size, x64.fixupIsa.fillByte);
     for (const run of image.runs) for (const chunk of run.chunks) code.set(chunk.bytes, chunk.offset);
@@ -159,7 +159,7 @@ export class NativeModule {
         Uint32Array.from(
           slots.flatMap((slot, k) => [
             offset(thunks[k]),
-            slot.index | (this.sigs.numParams(slot.sig) << 8) | (this.sigs.numResults(slot.sig) << 16),
+            'func' in slot ? -1 : slot.index | (this.sigs.numParams(slot.sig) << 8) | (this.sigs.numResults(slot.sig) << 16),
           ]),
         ).buffer,
       ),

@@ -2,7 +2,8 @@
  * thunk, and reports results, traps, memory and instance after each call.
  *
  * native_host TEXT CALLS: TEXT is the module's text. CALLS is: u32 number of calls, enter offset, unwind offset, memory
- * bytes, instance bytes, number of callees, 0, 0; for each callee u32 host thunk offset and what identifies it; the
+ * bytes, instance bytes, number of callees, 0, 0; for each callee u32 host thunk offset and what identifies it
+ * (all ones: a function of the text itself); the
  * instance's bytes behind its head; the memory's bytes; then for each call u32 function offset, call thunk offset,
  * number of values, 0 and the values (16 bytes each). The callees' w2n_funcs lie behind the instance's bytes.
  * Memory ends where its last page ends, so that it traps to the byte. Output for each call: u32 trap kind, 0, values,
@@ -157,6 +158,11 @@ int main(int argc, char **argv) {
     for (uint32_t k = 0; k < functions; k++) {
       struct func *slot = (struct func *)(void *)(instance + HEAD + instance_bytes) + k;
       memcpy(hosts[k].head, instance, HEAD);
+      if (callees[2 * k + 1] == 0xffffffff) {
+        slot->code = text + callees[2 * k];
+        slot->instance = instance;
+        continue;
+      }
       hosts[k].fn = (void *)(uintptr_t)callee;
       hosts[k].env = (void *)(uintptr_t)callees[2 * k + 1];
       slot->code = text + callees[2 * k];
