@@ -42,12 +42,14 @@ uint32_t w2n_enter_wasm(w2n_instance *inst, const w2n_func *f, w2n_value *vals) 
   w2n_adopt(inst, t->host_limit);
   w2n_entry entry = {.prev = t->entry, .inst = inst, .tries = t->tries};
   entry.unwind = (w2n_unwind_fn)(uintptr_t)w2n_at(h, h->unwind_offset);
+  t->passed_on = 0;
   if (t->entry) {
     entry.caller_exit_sp = w2n_latest_exit(t, NULL);
     /* Called back from a host function: go on below its frames. On a foreign stack (a coroutine of the host's) there
      * is no limit to check against, and the wasm stack is in use. */
     if (here < t->host_limit || here >= t->stack_top) {
       w2n_capture(t, W2N_TRAP_STACK_EXHAUSTED, NULL, entry.caller_exit_sp);
+      t->passed_on = W2N_TRAP_STACK_EXHAUSTED;
       return W2N_TRAP_STACK_EXHAUSTED;
     }
     stack_top = NULL;
@@ -62,6 +64,7 @@ uint32_t w2n_enter_wasm(w2n_instance *inst, const w2n_func *f, w2n_value *vals) 
   t->entry = entry.prev;
   t->tries = entry.tries;
   t->host = host;
+  t->passed_on = kind;
   if (kind != 0) forget_frames(t->stack_low, stack_top ? t->stack_top : here);
   return kind;
 }
@@ -92,15 +95,21 @@ void w2n_raise(uint32_t kind) {
   __builtin_trap();
 }
 
+/* Records the stack, unless a host function only passes on the trap of a nested call: the trace shows where that
+ * happened, and walking the stack once a level would take quadratic time. */
+static void record(w2n_thread *t, uint32_t kind, const w2n_instance *hint) {
+  if (t->passed_on != kind || t->trace.kind != kind) w2n_capture(t, kind, NULL, w2n_latest_exit(t, hint));
+}
+
 void w2n_trap_from(w2n_instance *inst, uint32_t kind) {
   w2n_thread *t = w2n_self;
-  if (t && kind != W2N_TRAP_EXIT) w2n_capture(t, kind, NULL, w2n_latest_exit(t, inst));
+  if (t && kind != W2N_TRAP_EXIT) record(t, kind, inst);
   w2n_raise(kind);
 }
 
 void w2n_trap(uint32_t kind) {
   w2n_thread *t = w2n_thread_get();
-  if (t) w2n_capture(t, kind, NULL, w2n_latest_exit(t, NULL));
+  if (t) record(t, kind, NULL);
   w2n_raise(kind);
 }
 

@@ -7,6 +7,7 @@
 static uint32_t run(void *env, w2n_value *vals) {
   w2n_host_object *object = env, *outer = w2n_self->host;
   w2n_self->host = object;
+  w2n_self->passed_on = 0;
   uint32_t kind = object->user_fn(object->user_env, vals);
   w2n_self->host = outer;
   return kind;

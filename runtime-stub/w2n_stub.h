@@ -66,6 +66,7 @@ typedef struct w2n_thread {
   uintptr_t stack_top;
   uintptr_t host_limit;
   uint32_t exit_code;
+  uint32_t passed_on; /* kind with which the last nested call of the running host function ended, 0: none */
   w2n_trace trace;
   char link_error[320];
 } w2n_thread;
