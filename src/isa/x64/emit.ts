@@ -52,6 +52,10 @@ export class X64Emitter implements EmitHooks {
   private localBytes = 0;
   private savedMask = 0;
   private argBytes = 0;
+  /** The instruction that ends at `flagsAt` left flags for the value of `flagsReg`; its opcode (with the width). */
+  private flagsAt = -1;
+  private flagsReg = -1;
+  private flagsOp = 0;
 
   constructor(
     private readonly buffer: CodeBuffer,
@@ -64,6 +68,7 @@ export class X64Emitter implements EmitHooks {
     this.out = out;
     this.unwind.clear();
     this.savedMask = 0;
+    this.flagsAt = -1;
     let saved = 0;
     for (let k = 0; k < CALLEE_SAVED.length; k++) {
       if (out.regsWritten[CALLEE_SAVED[k]] === 0) continue;
@@ -249,8 +254,10 @@ export class X64Emitter implements EmitHooks {
       }
       case Role.DefUseRm:
         this.regRm(x, raw, at, operandLoc[at], at + 2, imm, 0);
+        if (x < X.Cmp) this.noteFlags(x, operandLoc[at]);
         break;
       case Role.UseRm:
+        if (x <= X.Test + 1 && x >= X.Test && this.flagsAreSet(i, x, raw, at)) break;
         this.regRm(x, raw, at, operandLoc[at], at + 1, imm, 0);
         break;
       case Role.DefOfRm:
@@ -259,6 +266,7 @@ export class X64Emitter implements EmitHooks {
       case Role.Modify:
       case Role.Use:
         this.regRm(x, raw, at, 0, at, imm, 0);
+        if (x < X.Cmp && vcode.mem[raw] === 0) this.noteFlags(x, operandLoc[at]);
         break;
       case Role.Def:
         if (x === X.MovI + 1) encRR(this.buffer, x, 0, operandLoc[at], imm);
@@ -273,6 +281,29 @@ export class X64Emitter implements EmitHooks {
       default:
         throw new Error(`instruction ${x} has no operands to emit`);
     }
+  }
+
+  private noteFlags(x: number, reg: number): void {
+    this.flagsAt = this.buffer.length;
+    this.flagsReg = reg;
+    this.flagsOp = x;
+  }
+
+  /**
+   * True if `test r, r` would tell what the instruction right before it has: zero or not; after and, or, xor all else
+   * too. Blocks end with pseudo instructions, which forget the flags.
+   */
+  private flagsAreSet(i: number, x: number, raw: number, at: number): boolean {
+    const { vcode, out } = this;
+    const reg = out.operandLoc[at];
+    if (this.flagsAt !== this.buffer.length || vcode.mem[raw] !== 0) return false;
+    if (reg !== this.flagsReg || out.operandLoc[at + 1] !== reg || ((x ^ this.flagsOp) & 1) !== 0) return false;
+    const family = this.flagsOp;
+    if (family >= X.Or && (family < X.Sub || family >= X.Xor)) return true;
+    const next = vcode.order[i + 1];
+    const op = vcode.op[next];
+    const cc = vcode.imm[next];
+    return (op === P.Branch || op === P.TrapCC || op === P.SetBool) && (cc === CC.E || cc === CC.NE);
   }
 
   /** ModRM.reg `reg`; ModRM.rm the memory operand, or the register or spill slot of operand `rm`. */
@@ -325,6 +356,7 @@ export class X64Emitter implements EmitHooks {
     const { operandLoc } = this.out;
     const imm = vcode.imm[raw];
     const loc = vcode.loc[raw];
+    this.flagsAt = -1;
     switch (x) {
       case P.Args:
         return;

@@ -171,8 +171,8 @@ function lowerTailCallTo(l: L, inst: Value, callee: Callee): void {
   const argBytes = convention.stackArgBytes(sig);
   prepareArgs(l, inst, callee.firstArg, sig, 8);
   const target = callee.firstArg === 1 ? l.reg(f.arg(inst, 0)) : -1;
-  // Room for the return address and the arguments, wherever they will be moved to.
-  l.outgoingBytes = Math.max(l.outgoingBytes, argBytes + 8);
+  // Room for the return address and the arguments, which will be moved together.
+  if (argBytes > 0 || convention.stackArgBytes(f.sig) > 0) l.outgoingBytes = Math.max(l.outgoingBytes, argBytes + 8);
   const i = vcode.inst(callee.tail, callee === SLOT ? f.imm2[inst] : f.imm[inst], l.loc);
   vcode.imm2[i] = argBytes;
   vcode.flags[i] = RawFlag.Terminator;
