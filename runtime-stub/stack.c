@@ -17,8 +17,9 @@ _Thread_local w2n_thread *w2n_self __attribute__((tls_model("initial-exec")));
 
 static size_t stack_bytes = W2N_STACK_DEFAULT;
 static pthread_key_t key;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static bool have_key;
+/* Not pthread_once: it costs a system call. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool is_set_up, have_key;
 
 #define UNIT ((size_t)65536)
 static size_t round_up(size_t n) { return (n + UNIT - 1) & ~(UNIT - 1); }
@@ -45,14 +46,18 @@ static void thread_end(void *p) {
   w2n_unmap(t->mapping, t->mapping_bytes);
 }
 
-static void make_key(void) {
-  have_key = pthread_key_create(&key, thread_end) == 0;
-  w2n_install_handlers();
+static void set_up_process(void) {
+  pthread_mutex_lock(&lock);
+  if (!is_set_up) {
+    have_key = pthread_key_create(&key, thread_end) == 0 && w2n_install_handlers() == 0;
+    is_set_up = true;
+  }
+  pthread_mutex_unlock(&lock);
 }
 
 w2n_thread *w2n_thread_get(void) {
   if (w2n_self) return w2n_self;
-  pthread_once(&once, make_key);
+  set_up_process();
   size_t state = round_up(sizeof(w2n_thread)), signals = signal_stack_bytes();
   size_t bytes = W2N_STACK_GUARD + stack_bytes + state + signals;
   uint8_t *p = w2n_map(bytes);
