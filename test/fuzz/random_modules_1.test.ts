@@ -1,0 +1,3 @@
+import { randomModuleSuite } from './random_modules.ts';
+
+randomModuleSuite(500, 1000);
