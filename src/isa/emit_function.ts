@@ -52,7 +52,8 @@ export function emitBlocks(
         const point = 2 * i + after;
         for (; edit < numEdits && editPoint[edit] === point; edit++) {
           const from = editFrom[edit];
-          if (from >= REMAT_BASE) hooks.rematerialize(order[vregRemat[from - REMAT_BASE]], editTo[edit], editClass[edit]);
+          if (from >= REMAT_BASE)
+            hooks.rematerialize(order[vregRemat[from - REMAT_BASE]], editTo[edit], editClass[edit]);
           else hooks.move(from, editTo[edit], editClass[edit]);
           buffer.afterInstruction();
         }

@@ -9,7 +9,8 @@
 //   trap for another reason. The rule then calls `sink(v)`.
 // A rule asks for all its operands first, then writes machine instructions in their order.
 // I32 values lie zero-extended in 64-bit registers.
-import { Cfg, room } from '../ir/cfg.ts';
+import type { Cfg } from '../ir/cfg.ts';
+import { room } from '../ir/cfg.ts';
 import type { Edge, Func, Value } from '../ir/func.ts';
 import { NONE } from '../ir/func.ts';
 import { Effect, Op, OP_EFFECTS } from '../ir/opcodes.ts';
@@ -131,7 +132,8 @@ export class Lowering<T> {
     for (;;) {
       const op = f.op[v];
       if (op === Op.ZExt) v = f.arg(v, 0);
-      else if (op === Op.Bitcast && CLASS_OF_TYPE[f.type[v]] === CLASS_OF_TYPE[f.type[f.arg(v, 0)]]) v = f.arg(v, 0);
+      else if (op === Op.Bitcast && CLASS_OF_TYPE[f.type[v]] === CLASS_OF_TYPE[f.type[f.arg(v, 0)]])
+        v = f.arg(v, 0);
       else return v;
     }
   }

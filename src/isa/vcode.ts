@@ -12,9 +12,9 @@ import type { RegallocInput } from '../regalloc/door.ts';
 import { InstFlag, Operand } from '../regalloc/door.ts';
 import { IntColumn } from '../support/int_column.ts';
 
-/** Fields of a packed memory operand; 0: the instruction has none. */
+/** Kinds of memory operands: the low bits of the packed value. */
 export const enum Mem {
-  KindMask = 15,
+  /** The instruction has none. */
   None = 0,
   /** Base register operand + disp. */
   Base = 1,
@@ -30,6 +30,11 @@ export const enum Mem {
   Incoming = 6,
   /** No base: index * scale + disp. */
   NoBase = 7,
+}
+
+/** Fields of a packed memory operand. */
+export const enum MemField {
+  KindMask = 15,
   /** log2 of the index's scale. */
   ScaleShift = 4,
   ScaleMask = 3,
@@ -223,7 +228,17 @@ export class VCode implements RegallocInput {
       this.operandVReg = new Int32Array(this.rawVReg.data.length);
       this.operandInfo = new Int32Array(this.rawVReg.data.length);
     }
-    const { order, operandVReg, operandInfo, operandStart, instFlags, instClobber, rawOperand, flags, vregRemat } = this;
+    const {
+      order,
+      operandVReg,
+      operandInfo,
+      operandStart,
+      instFlags,
+      instClobber,
+      rawOperand,
+      flags,
+      vregRemat,
+    } = this;
     const rawVReg = this.rawVReg.data;
     const rawInfo = this.rawInfo.data;
     const start = groups.data;
@@ -314,10 +329,18 @@ export function printVCode(vcode: VCode, name: (op: number) => string): string {
         const constraint = (info & Operand.ConstraintMask) as Operand;
         const payload = info >> Operand.PayloadShift;
         const where =
-          constraint === Operand.Fixed ? `@${payload}` : constraint === Operand.Reuse ? `=${payload}` : constraint === Operand.Any ? '?' : '';
+          constraint === Operand.Fixed
+            ? `@${payload}`
+            : constraint === Operand.Reuse
+              ? `=${payload}`
+              : constraint === Operand.Any
+                ? '?'
+                : '';
         const late = (info & Operand.Late) !== 0 ? 1 : 0;
         const isDef = (info & Operand.Def) !== 0;
-        operands.push(`${isDef ? 'def ' : ''}%${vcode.operandVReg[k]}${where}${OPERAND_NAMES[isDef ? 0 : late]}`);
+        operands.push(
+          `${isDef ? 'def ' : ''}%${vcode.operandVReg[k]}${where}${OPERAND_NAMES[isDef ? 0 : late]}`,
+        );
       }
       const mem = vcode.mem[raw] === 0 ? '' : ` mem ${vcode.mem[raw].toString(16)}+${vcode.disp[raw]}`;
       const imm = vcode.imm[raw] === 0 ? '' : ` #${vcode.imm[raw]}`;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import type { Func } from '../../src/ir/func.ts';
-import { Signatures } from '../../src/ir/signatures.ts';
+import type { Signatures } from '../../src/ir/signatures.ts';
 import { Type } from '../../src/ir/types.ts';
 import { TextLayout } from '../../src/emit/text_layout.ts';
 import type { CompiledFunction, FunctionCompiler } from '../../src/isa/contract.ts';
@@ -48,7 +48,9 @@ function hostProgram(): string {
   mkdirSync(dir, { recursive: true });
   const source = fromRoot('test/isa/native_host.c');
   const program = `${dir}/native_host-${process.pid}`;
-  const built = spawnSync('cc', ['-std=c11', '-Wall', '-Wextra', '-Werror', '-O1', source, '-o', program], { encoding: 'utf8' });
+  const built = spawnSync('cc', ['-std=c11', '-Wall', '-Wextra', '-Werror', '-O1', source, '-o', program], {
+    encoding: 'utf8',
+  });
   assert.equal(built.status, 0, built.stderr);
   assert.ok(statSync(program).size > 0);
   process.on('exit', () => spawnSync('rm', ['-f', program]));
@@ -136,7 +138,12 @@ export class NativeModule {
    * Runs calls, each in a fresh world: memory and instance (behind its head) begin as given. The w2n_funcs of `slots`
    * lie behind the instance's bytes.
    */
-  run(calls: readonly NativeCall[], memory: Uint8Array, instance: Uint8Array, slots: readonly Slot[] = []): NativeResult[] {
+  run(
+    calls: readonly NativeCall[],
+    memory: Uint8Array,
+    instance: Uint8Array,
+    slots: readonly Slot[] = [],
+  ): NativeResult[] {
     const thunks = slots.map((slot) => ('func' in slot ? slot.func : this.hostThunk(slot.sig)));
     const image = this.text.finish();
     const code = Buffer.alloc(image.size, x64.fixupIsa.fillByte);
@@ -159,7 +166,9 @@ export class NativeModule {
         Uint32Array.from(
           slots.flatMap((slot, k) => [
             offset(thunks[k]),
-            'func' in slot ? -1 : slot.index | (this.sigs.numParams(slot.sig) << 8) | (this.sigs.numResults(slot.sig) << 16),
+            'func' in slot
+              ? -1
+              : slot.index | (this.sigs.numParams(slot.sig) << 8) | (this.sigs.numResults(slot.sig) << 16),
           ]),
         ).buffer,
       ),

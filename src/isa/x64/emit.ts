@@ -11,7 +11,7 @@ import { blockLabels, emitBlocks } from '../emit_function.ts';
 import type { EmitHooks } from '../emit_function.ts';
 import { alignUp, Unwind, UnwindRows } from '../frame.ts';
 import type { FrameInfo } from '../frame.ts';
-import { Mem } from '../vcode.ts';
+import { Mem, MemField } from '../vcode.ts';
 import type { VCode } from '../vcode.ts';
 import { encCall, encGs, encNone, encO, encRip, encRM, encRR, encTailJump } from './encoder.ts';
 import { AluForm, CallFlag, CC, P, ROLE, Role, X } from './instructions.ts';
@@ -189,10 +189,16 @@ export class X64Emitter implements EmitHooks {
   move(from: number, to: number, regClass: number): void {
     const { buffer } = this;
     if (to >= SLOT_BASE) {
-      const x = regClass === RegClass.Int ? X.MovStore + 1 : regClass === RegClass.Float ? X.MovsStore + 1 : X.MovupsStore;
+      const x =
+        regClass === RegClass.Int
+          ? X.MovStore + 1
+          : regClass === RegClass.Float
+            ? X.MovsStore + 1
+            : X.MovupsStore;
       encRM(buffer, x, from, Reg.Rsp, -1, 0, this.slotOffset(to));
     } else if (from >= SLOT_BASE) {
-      const x = regClass === RegClass.Int ? X.Mov + 1 : regClass === RegClass.Float ? X.MovsLoad + 1 : X.MovupsLoad;
+      const x =
+        regClass === RegClass.Int ? X.Mov + 1 : regClass === RegClass.Float ? X.MovsLoad + 1 : X.MovupsLoad;
       encRM(buffer, x, to, Reg.Rsp, -1, 0, this.slotOffset(from));
     } else if (from !== to) encRR(buffer, regClass === RegClass.Int ? X.Mov + 1 : X.Movaps, to, from);
   }
@@ -297,7 +303,8 @@ export class X64Emitter implements EmitHooks {
     const { vcode, out } = this;
     const reg = out.operandLoc[at];
     if (this.flagsAt !== this.buffer.length || vcode.mem[raw] !== 0) return false;
-    if (reg !== this.flagsReg || out.operandLoc[at + 1] !== reg || ((x ^ this.flagsOp) & 1) !== 0) return false;
+    if (reg !== this.flagsReg || out.operandLoc[at + 1] !== reg || ((x ^ this.flagsOp) & 1) !== 0)
+      return false;
     const family = this.flagsOp;
     if (family >= X.Or && (family < X.Sub || family >= X.Xor)) return true;
     const next = vcode.order[i + 1];
@@ -319,12 +326,22 @@ export class X64Emitter implements EmitHooks {
     }
     if (vcode.trap[raw] !== 0) buffer.addTrap(buffer.length, vcode.trap[raw], vcode.loc[raw]);
     const disp = vcode.disp[raw];
-    const scale = (mem >> Mem.ScaleShift) & Mem.ScaleMask;
-    const indexOperand = (mem >> Mem.IndexShift) & Mem.OperandMask;
+    const scale = (mem >> MemField.ScaleShift) & MemField.ScaleMask;
+    const indexOperand = (mem >> MemField.IndexShift) & MemField.OperandMask;
     const index = indexOperand === 0 ? -1 : operandLoc[at + indexOperand - 1];
-    switch (mem & Mem.KindMask) {
+    switch (mem & MemField.KindMask) {
       case Mem.Base:
-        encRM(buffer, x, reg, operandLoc[at + ((mem >> Mem.BaseShift) & Mem.OperandMask)], index, scale, disp, imm, v);
+        encRM(
+          buffer,
+          x,
+          reg,
+          operandLoc[at + ((mem >> MemField.BaseShift) & MemField.OperandMask)],
+          index,
+          scale,
+          disp,
+          imm,
+          v,
+        );
         break;
       case Mem.Memory0:
         if (!this.gs) encRM(buffer, x, reg, Reg.R14, index, scale, disp, imm, v);

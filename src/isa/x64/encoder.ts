@@ -2,7 +2,21 @@
 // registers 32..47; the low four bits count). Nothing is checked here: the table's tests compare every form with the
 // system assembler.
 import type { CodeBuffer } from '../../emit/code_buffer.ts';
-import { BYTE_REGS, DIGIT, Fmt, FMT, IMM, ImmKind, MAP, OPCODE, PREFIX, SWAPS, VEX, W, X } from './instructions.ts';
+import {
+  BYTE_REGS,
+  DIGIT,
+  Fmt,
+  FMT,
+  IMM,
+  ImmKind,
+  MAP,
+  OPCODE,
+  PREFIX,
+  SWAPS,
+  VEX,
+  W,
+  X,
+} from './instructions.ts';
 import { Kind } from './fixups.ts';
 
 const isI8 = (imm: number): boolean => imm >= -128 && imm <= 127;
@@ -28,7 +42,16 @@ export function immBytes(x: number, imm: number): number {
 }
 
 /** Prefixes and opcode. rexR, rexX, rexB: 0 or 1 each; `force`: a byte register that needs REX. */
-function head(b: CodeBuffer, x: number, imm: number, r: number, xIndex: number, base: number, force: boolean, v: number): void {
+function head(
+  b: CodeBuffer,
+  x: number,
+  imm: number,
+  r: number,
+  xIndex: number,
+  base: number,
+  force: boolean,
+  v: number,
+): void {
   b.reserve(16);
   const bytes = b.bytes;
   let at = b.length;
@@ -109,7 +132,12 @@ export function encRR(b: CodeBuffer, x: number, reg: number, rm: number, imm = 0
   const digit = DIGIT[x];
   const byteRegs = BYTE_REGS[x];
   const force = ((byteRegs & 1) !== 0 && (reg & 15) >= 4) || ((byteRegs & 2) !== 0 && (rm & 15) >= 4);
-  if (rm === 0 && digit >= 0 && (OPCODE[x] === 0x81 || (x & ~1) === X.TestI) && !(IMM[x] === ImmKind.I8or32 && isI8(imm))) {
+  if (
+    rm === 0 &&
+    digit >= 0 &&
+    (OPCODE[x] === 0x81 || (x & ~1) === X.TestI) &&
+    !(IMM[x] === ImmKind.I8or32 && isI8(imm))
+  ) {
     // Forms for rax without ModRM.
     b.reserve(16);
     if (W[x] === 1) b.put1(0x48);

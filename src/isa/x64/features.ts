@@ -24,7 +24,10 @@ export function parseMarch(text: string): X64Features {
     const level = LEVELS.indexOf(word);
     if (level > 0) base = level;
     else if (NAMES.includes(word)) extra.push(word);
-    else throw new RangeError(`-march: unknown ${word}; known: ${LEVELS.slice(1).join(', ')}, ${NAMES.join(', ')}`);
+    else
+      throw new RangeError(
+        `-march: unknown ${word}; known: ${LEVELS.slice(1).join(', ')}, ${NAMES.join(', ')}`,
+      );
   }
   const has = (name: string, level: number): boolean => base >= level || extra.includes(name);
   const features = {
@@ -34,6 +37,7 @@ export function parseMarch(text: string): X64Features {
     bmi1: has('bmi1', 3),
     bmi2: has('bmi2', 3),
   };
-  const level = features.lzcnt || features.bmi1 || features.bmi2 ? 3 : features.popcnt || features.sse41 ? 2 : 1;
+  const level =
+    features.lzcnt || features.bmi1 || features.bmi2 ? 3 : features.popcnt || features.sse41 ? 2 : 1;
   return { ...features, level: Math.max(level, base) };
 }

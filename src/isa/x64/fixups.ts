@@ -35,7 +35,31 @@ const rel32 = (name: string, veneer: FixupKind['veneer']): FixupKind => ({
 });
 
 // lea r11, [rip + 0]; movabs r10, 0; add r11, r10; jmp r11
-const VENEER = Uint8Array.of(0x4c, 0x8d, 0x1d, 0, 0, 0, 0, 0x49, 0xba, 0, 0, 0, 0, 0, 0, 0, 0, 0x4d, 0x01, 0xd3, 0x41, 0xff, 0xe3);
+const VENEER = Uint8Array.of(
+  0x4c,
+  0x8d,
+  0x1d,
+  0,
+  0,
+  0,
+  0,
+  0x49,
+  0xba,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0x4d,
+  0x01,
+  0xd3,
+  0x41,
+  0xff,
+  0xe3,
+);
 
 // Recommended multi-byte nops (Intel SDM volume 2, NOP).
 const NOPS: readonly (readonly number[])[] = [

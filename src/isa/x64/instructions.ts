@@ -279,9 +279,22 @@ function floats(id: number, mnemonic: string, opcode: number, spec: Spec): void 
   set(id + 1, `${mnemonic}d`, opcode, { ...scalar, p: 0xf2, bytes: 8, ...spec });
 }
 
-function packed(id: number, mnemonic: string, opcode: number, bytes: readonly [number, number], role: Role): void {
+function packed(
+  id: number,
+  mnemonic: string,
+  opcode: number,
+  bytes: readonly [number, number],
+  role: Role,
+): void {
   set(id, `${mnemonic}s`, opcode, { map: 1, reg: RegKind.Xmm, rm: RegKind.Xmm, bytes: bytes[0], role });
-  set(id + 1, `${mnemonic}d`, opcode, { map: 1, p: 0x66, reg: RegKind.Xmm, rm: RegKind.Xmm, bytes: bytes[1], role });
+  set(id + 1, `${mnemonic}d`, opcode, {
+    map: 1,
+    p: 0x66,
+    reg: RegKind.Xmm,
+    rm: RegKind.Xmm,
+    bytes: bytes[1],
+    role,
+  });
 }
 
 function alu(id: number, mnemonic: string, digit: number): void {
@@ -308,13 +321,49 @@ both(X.Test, 'test', 0x85, { fmt: Fmt.Mr, role: Role.UseRm });
 both(X.TestI, 'test', 0xf7, { fmt: Fmt.M, role: Role.Use, digit: 0, imm: ImmKind.I32 });
 both(X.Mov, 'mov', 0x8b, { role: Role.DefRm });
 both(X.MovStore, 'mov', 0x89, { fmt: Fmt.Mr, role: Role.UseRm, only: 'mem' });
-set(X.MovStore8, 'mov', 0x88, { fmt: Fmt.Mr, role: Role.UseRm, reg: RegKind.G8, rm: RegKind.G8, only: 'mem' });
-set(X.MovStore16, 'mov', 0x89, { fmt: Fmt.Mr, role: Role.UseRm, p: 0x66, reg: RegKind.G16, rm: RegKind.G16, only: 'mem' });
+set(X.MovStore8, 'mov', 0x88, {
+  fmt: Fmt.Mr,
+  role: Role.UseRm,
+  reg: RegKind.G8,
+  rm: RegKind.G8,
+  only: 'mem',
+});
+set(X.MovStore16, 'mov', 0x89, {
+  fmt: Fmt.Mr,
+  role: Role.UseRm,
+  p: 0x66,
+  reg: RegKind.G16,
+  rm: RegKind.G16,
+  only: 'mem',
+});
 both(X.MovStoreI, 'mov', 0xc7, { fmt: Fmt.M, role: Role.Use, digit: 0, imm: ImmKind.I32, only: 'mem' });
-set(X.MovStoreI8, 'mov', 0xc6, { fmt: Fmt.M, role: Role.Use, digit: 0, imm: ImmKind.I8, rm: RegKind.G8, only: 'mem' });
-set(X.MovStoreI16, 'mov', 0xc7, { fmt: Fmt.M, role: Role.Use, digit: 0, imm: ImmKind.I16, p: 0x66, rm: RegKind.G16, only: 'mem' });
+set(X.MovStoreI8, 'mov', 0xc6, {
+  fmt: Fmt.M,
+  role: Role.Use,
+  digit: 0,
+  imm: ImmKind.I8,
+  rm: RegKind.G8,
+  only: 'mem',
+});
+set(X.MovStoreI16, 'mov', 0xc7, {
+  fmt: Fmt.M,
+  role: Role.Use,
+  digit: 0,
+  imm: ImmKind.I16,
+  p: 0x66,
+  rm: RegKind.G16,
+  only: 'mem',
+});
 set(X.MovI, 'mov', 0xb8, { fmt: Fmt.O, role: Role.Def, imm: ImmKind.I32, reg: RegKind.G32 });
-set(X.MovI + 1, 'mov', 0xc7, { fmt: Fmt.M, role: Role.Def, digit: 0, w: 1, imm: ImmKind.I32, rm: RegKind.G64, only: 'reg' });
+set(X.MovI + 1, 'mov', 0xc7, {
+  fmt: Fmt.M,
+  role: Role.Def,
+  digit: 0,
+  w: 1,
+  imm: ImmKind.I32,
+  rm: RegKind.G64,
+  only: 'reg',
+});
 set(X.MovAbs, 'movabs', 0xb8, { fmt: Fmt.O, role: Role.Def, w: 1, imm: ImmKind.I64, reg: RegKind.G64 });
 set(X.Movzx8, 'movzx', 0xb6, { role: Role.DefRm, map: 1, reg: RegKind.G32, rm: RegKind.G8 });
 set(X.Movzx16, 'movzx', 0xb7, { role: Role.DefRm, map: 1, reg: RegKind.G32, rm: RegKind.G16 });
@@ -354,7 +403,14 @@ both(X.Tzcnt, 'tzcnt', 0xbc, { role: Role.DefRm, map: 1, p: 0xf3 });
 both(X.Lzcnt, 'lzcnt', 0xbd, { role: Role.DefRm, map: 1, p: 0xf3 });
 both(X.Popcnt, 'popcnt', 0xb8, { role: Role.DefRm, map: 1, p: 0xf3 });
 both(X.Bt, 'bt', 0xa3, { fmt: Fmt.Mr, role: Role.UseRm, map: 1, only: 'reg' });
-set(X.Setcc, 'set', 0x90, { fmt: Fmt.M, role: Role.Def, map: 1, digit: 0, imm: ImmKind.Condition, rm: RegKind.G8 });
+set(X.Setcc, 'set', 0x90, {
+  fmt: Fmt.M,
+  role: Role.Def,
+  map: 1,
+  digit: 0,
+  imm: ImmKind.Condition,
+  rm: RegKind.G8,
+});
 both(X.Cmovcc, 'cmov', 0x40, { role: Role.DefUseRm, map: 1, imm: ImmKind.Condition });
 set(X.Push, 'push', 0x50, { fmt: Fmt.O, reg: RegKind.G64 });
 set(X.Pop, 'pop', 0x58, { fmt: Fmt.O, reg: RegKind.G64 });
@@ -364,22 +420,78 @@ set(X.CallM, 'call', 0xff, { fmt: Fmt.M, digit: 2, rm: RegKind.G64 });
 set(X.JmpM, 'jmp', 0xff, { fmt: Fmt.M, digit: 4, rm: RegKind.G64 });
 set(X.Ldmxcsr, 'ldmxcsr', 0xae, { fmt: Fmt.M, map: 1, digit: 2, rm: RegKind.G32, only: 'mem' });
 set(X.Stmxcsr, 'stmxcsr', 0xae, { fmt: Fmt.M, map: 1, digit: 3, rm: RegKind.G32, only: 'mem' });
-set(X.Wrgsbase, 'wrgsbase', 0xae, { fmt: Fmt.M, map: 1, p: 0xf3, w: 1, digit: 3, rm: RegKind.G64, only: 'reg' });
-set(X.Rdgsbase, 'rdgsbase', 0xae, { fmt: Fmt.M, map: 1, p: 0xf3, w: 1, digit: 1, rm: RegKind.G64, only: 'reg' });
+set(X.Wrgsbase, 'wrgsbase', 0xae, {
+  fmt: Fmt.M,
+  map: 1,
+  p: 0xf3,
+  w: 1,
+  digit: 3,
+  rm: RegKind.G64,
+  only: 'reg',
+});
+set(X.Rdgsbase, 'rdgsbase', 0xae, {
+  fmt: Fmt.M,
+  map: 1,
+  p: 0xf3,
+  w: 1,
+  digit: 1,
+  rm: RegKind.G64,
+  only: 'reg',
+});
 floats(X.MovsLoad, 'movs', 0x10, { role: Role.DefRm, only: 'mem' });
 floats(X.MovsStore, 'movs', 0x11, { fmt: Fmt.Mr, role: Role.UseRm, only: 'mem' });
 set(X.Movaps, 'movaps', 0x28, { role: Role.DefRm, map: 1, reg: RegKind.Xmm, rm: RegKind.Xmm });
 set(X.MovupsLoad, 'movups', 0x10, { role: Role.DefRm, map: 1, reg: RegKind.Xmm, rm: RegKind.Xmm });
-set(X.MovupsStore, 'movups', 0x11, { fmt: Fmt.Mr, role: Role.UseRm, map: 1, reg: RegKind.Xmm, rm: RegKind.Xmm, only: 'mem' });
+set(X.MovupsStore, 'movups', 0x11, {
+  fmt: Fmt.Mr,
+  role: Role.UseRm,
+  map: 1,
+  reg: RegKind.Xmm,
+  rm: RegKind.Xmm,
+  only: 'mem',
+});
 for (let w = 0; w < 2; w++) {
   const rm = w === 0 ? RegKind.G32 : RegKind.G64;
   const mnemonic = w === 0 ? 'movd' : 'movq';
-  set(X.MovGprToXmm + w, mnemonic, 0x6e, { role: Role.DefRm, p: 0x66, map: 1, w, reg: RegKind.Xmm, rm, only: 'reg' });
-  set(X.MovXmmToGpr + w, mnemonic, 0x7e, { fmt: Fmt.Mr, role: Role.DefOfRm, p: 0x66, map: 1, w, reg: RegKind.Xmm, rm, only: 'reg' });
+  set(X.MovGprToXmm + w, mnemonic, 0x6e, {
+    role: Role.DefRm,
+    p: 0x66,
+    map: 1,
+    w,
+    reg: RegKind.Xmm,
+    rm,
+    only: 'reg',
+  });
+  set(X.MovXmmToGpr + w, mnemonic, 0x7e, {
+    fmt: Fmt.Mr,
+    role: Role.DefOfRm,
+    p: 0x66,
+    map: 1,
+    w,
+    reg: RegKind.Xmm,
+    rm,
+    only: 'reg',
+  });
   set(X.Cvtsi2ss + w, 'cvtsi2ss', 0x2a, { role: Role.DefRm, p: 0xf3, map: 1, w, reg: RegKind.Xmm, rm });
   set(X.Cvtsi2sd + w, 'cvtsi2sd', 0x2a, { role: Role.DefRm, p: 0xf2, map: 1, w, reg: RegKind.Xmm, rm });
-  set(X.Cvttss2si + w, 'cvttss2si', 0x2c, { role: Role.DefRm, p: 0xf3, map: 1, w, reg: rm, rm: RegKind.Xmm, bytes: 4 });
-  set(X.Cvttsd2si + w, 'cvttsd2si', 0x2c, { role: Role.DefRm, p: 0xf2, map: 1, w, reg: rm, rm: RegKind.Xmm, bytes: 8 });
+  set(X.Cvttss2si + w, 'cvttss2si', 0x2c, {
+    role: Role.DefRm,
+    p: 0xf3,
+    map: 1,
+    w,
+    reg: rm,
+    rm: RegKind.Xmm,
+    bytes: 4,
+  });
+  set(X.Cvttsd2si + w, 'cvttsd2si', 0x2c, {
+    role: Role.DefRm,
+    p: 0xf2,
+    map: 1,
+    w,
+    reg: rm,
+    rm: RegKind.Xmm,
+    bytes: 8,
+  });
 }
 floats(X.Adds, 'adds', 0x58, { role: Role.DefUseRm });
 floats(X.Subs, 'subs', 0x5c, { role: Role.DefUseRm });
@@ -393,8 +505,22 @@ packed(X.Andp, 'andp', 0x54, [16, 16], Role.DefUseRm);
 packed(X.Andnp, 'andnp', 0x55, [16, 16], Role.DefUseRm);
 packed(X.Orp, 'orp', 0x56, [16, 16], Role.DefUseRm);
 packed(X.Xorp, 'xorp', 0x57, [16, 16], Role.DefUseRm);
-set(X.Cvtss2sd, 'cvtss2sd', 0x5a, { role: Role.DefRm, p: 0xf3, map: 1, reg: RegKind.Xmm, rm: RegKind.Xmm, bytes: 4 });
-set(X.Cvtsd2ss, 'cvtsd2ss', 0x5a, { role: Role.DefRm, p: 0xf2, map: 1, reg: RegKind.Xmm, rm: RegKind.Xmm, bytes: 8 });
+set(X.Cvtss2sd, 'cvtss2sd', 0x5a, {
+  role: Role.DefRm,
+  p: 0xf3,
+  map: 1,
+  reg: RegKind.Xmm,
+  rm: RegKind.Xmm,
+  bytes: 4,
+});
+set(X.Cvtsd2ss, 'cvtsd2ss', 0x5a, {
+  role: Role.DefRm,
+  p: 0xf2,
+  map: 1,
+  reg: RegKind.Xmm,
+  rm: RegKind.Xmm,
+  bytes: 8,
+});
 for (let d = 0; d < 2; d++) {
   set(X.Rounds + d, d === 0 ? 'roundss' : 'roundsd', 0x0a + d, {
     role: Role.DefRm,
@@ -410,7 +536,8 @@ floats(X.Cmps, 'cmps', 0xc2, { role: Role.DefUseRm, imm: ImmKind.I8 });
 set(X.Ud2, 'ud2', 0x0b, { fmt: Fmt.None, map: 1 });
 set(X.Nop, 'nop', 0x90, { fmt: Fmt.None });
 
-const column = (f: (row: Row) => number): Int32Array => Int32Array.from(ROWS, (row) => (row === null ? 0 : f(row)));
+const column = (f: (row: Row) => number): Int32Array =>
+  Int32Array.from(ROWS, (row) => (row === null ? 0 : f(row)));
 /** Columns of the table, for the encoder. */
 export const FMT = column((r) => r.fmt);
 export const ROLE = column((r) => r.role);
@@ -422,7 +549,15 @@ export const DIGIT = column((r) => r.digit);
 export const IMM = column((r) => r.imm);
 export const VEX = column((r) => (r.vex ? 1 : 0));
 /** 1 for `op r, r/m` rows whose register form assemblers write as `op r/m, r` (opcode without bit 1). */
-export const SWAPS = column((r) => (r.fmt === Fmt.Rm && r.map === 0 && r.prefix === 0 && (r.opcode & 2) !== 0 && (r.opcode < 0x40 || r.opcode === 0x8b) ? 1 : 0));
+export const SWAPS = column((r) =>
+  r.fmt === Fmt.Rm &&
+  r.map === 0 &&
+  r.prefix === 0 &&
+  (r.opcode & 2) !== 0 &&
+  (r.opcode < 0x40 || r.opcode === 0x8b)
+    ? 1
+    : 0,
+);
 /** Bit 0: ModRM.reg (or the opcode's register) is a byte register; bit 1: ModRM.rm is. */
 export const BYTE_REGS = column((r) => (r.reg === RegKind.G8 ? 1 : 0) | (r.rm === RegKind.G8 ? 2 : 0));
 

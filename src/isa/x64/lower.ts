@@ -112,7 +112,13 @@ export const X64_LOWER: LowerIsa<X64Target> = {
         const words = f.v128.data;
         const at = low * 4;
         if ((words[at] | words[at + 1] | words[at + 2] | words[at + 3]) === 0) zero(l, to);
-        else unaryRm(l, X.MovupsLoad, to, rm.setConst16(l, words[at], words[at + 1], words[at + 2], words[at + 3]));
+        else
+          unaryRm(
+            l,
+            X.MovupsLoad,
+            to,
+            rm.setConst16(l, words[at], words[at + 1], words[at + 2], words[at + 3]),
+          );
       }
     }
     l.vcode.flags[l.vcode.numRaw - 1] = RawFlag.Remat;

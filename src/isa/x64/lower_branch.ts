@@ -10,7 +10,21 @@ import { Opnd, RawFlag } from '../vcode.ts';
 import { AluForm, CC, P, X } from './instructions.ts';
 import { operandReg, operandRm } from './lower_integer.ts';
 import type { L } from './machine.ts';
-import { aluRm, aluRR, defImm, floatSelect, isDouble, isImm32, Rm, setBool, trapCC, unaryRm, useRm, useRmImm, wide } from './machine.ts';
+import {
+  aluRm,
+  aluRR,
+  defImm,
+  floatSelect,
+  isDouble,
+  isImm32,
+  Rm,
+  setBool,
+  trapCC,
+  unaryRm,
+  useRm,
+  useRmImm,
+  wide,
+} from './machine.ts';
 
 const left = new Rm();
 const right = new Rm();
@@ -260,4 +274,3 @@ export function lowerUnreachable(l: L, inst: Value): void {
   l.vcode.trap[i] = l.func.imm[inst];
   l.vcode.flags[i] = RawFlag.Terminator;
 }
-

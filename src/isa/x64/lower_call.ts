@@ -172,7 +172,8 @@ function lowerTailCallTo(l: L, inst: Value, callee: Callee): void {
   prepareArgs(l, inst, callee.firstArg, sig, 8);
   const target = callee.firstArg === 1 ? l.reg(f.arg(inst, 0)) : -1;
   // Room for the return address and the arguments, which will be moved together.
-  if (argBytes > 0 || convention.stackArgBytes(f.sig) > 0) l.outgoingBytes = Math.max(l.outgoingBytes, argBytes + 8);
+  if (argBytes > 0 || convention.stackArgBytes(f.sig) > 0)
+    l.outgoingBytes = Math.max(l.outgoingBytes, argBytes + 8);
   const i = vcode.inst(callee.tail, callee === SLOT ? f.imm2[inst] : f.imm[inst], l.loc);
   vcode.imm2[i] = argBytes;
   vcode.flags[i] = RawFlag.Terminator;
@@ -197,7 +198,8 @@ export function lowerCallHelper(l: L, inst: Value): void {
   if (count >= C_INT_ARGS.length) throw new Error(`helper ${f.imm[inst]} has ${count} arguments`);
   for (let k = 0; k < count; k++) {
     const value = f.arg(inst, k);
-    if (CLASS_OF_TYPE[f.type[value]] !== RegClass.Int) throw new Error(`helper ${f.imm[inst]}: argument ${k} is no integer`);
+    if (CLASS_OF_TYPE[f.type[value]] !== RegClass.Int)
+      throw new Error(`helper ${f.imm[inst]}: argument ${k} is no integer`);
     argRegs[k] = l.reg(value);
   }
   l.hasCalls = true;
@@ -207,7 +209,8 @@ export function lowerCallHelper(l: L, inst: Value): void {
   const narrow = f.type[inst] === Type.I32;
   const result = needed ? (narrow ? l.temp(RegClass.Int) : l.result(inst)) : -1;
   if (needed) vcode.operand(result, Opnd.DefFixed | (Reg.Rax << Opnd.PayloadShift));
-  for (let k = 0; k < count; k++) vcode.operand(argRegs[k], Opnd.UseFixed | (C_INT_ARGS[k + 1] << Opnd.PayloadShift));
+  for (let k = 0; k < count; k++)
+    vcode.operand(argRegs[k], Opnd.UseFixed | (C_INT_ARGS[k + 1] << Opnd.PayloadShift));
   if (needed && narrow) unaryRR(l, X.Mov, l.result(inst), result);
 }
 
@@ -222,7 +225,8 @@ export function lowerReturn(l: L, inst: Value): void {
   for (let k = 0; k < count; k++) {
     const at = convention.result(sig, k);
     const value = f.arg(inst, k);
-    if (at >= STACK) storeSlot(l, value, module.signatures.result(sig, k), Mem.Incoming, argBytes + at - STACK);
+    if (at >= STACK)
+      storeSlot(l, value, module.signatures.result(sig, k), Mem.Incoming, argBytes + at - STACK);
   }
   for (let k = 0; k < count; k++) {
     if (convention.result(sig, k) < STACK) argRegs[k] = l.reg(f.arg(inst, k));
@@ -234,4 +238,3 @@ export function lowerReturn(l: L, inst: Value): void {
     if (at < STACK) vcode.operand(argRegs[k], Opnd.UseFixed | (at << Opnd.PayloadShift));
   }
 }
-

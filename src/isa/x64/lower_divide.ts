@@ -125,7 +125,8 @@ function mulHigh(l: L, x: number, w: number, a: number, b: number): number {
 function remainderOf(l: L, inst: Value, n: number, quotient: number, d: Value, w: number): void {
   const f = l.func;
   const product = temp(l);
-  if (w === 0 || f.imm2[d] === f.imm[d] >> 31) unaryRm(l, X.ImulI + w, product, rm.setReg(quotient), f.imm[d]);
+  if (w === 0 || f.imm2[d] === f.imm[d] >> 31)
+    unaryRm(l, X.ImulI + w, product, rm.setReg(quotient), f.imm[d]);
   else {
     const big = temp(l);
     defImm(l, X.MovAbs, big, f.imm[d], f.imm2[d]);
@@ -145,7 +146,8 @@ function unsignedByConst(l: L, inst: Value, d: Value, w: number, remainder: bool
     if (!remainder) {
       if (shift === 0) copy(l, dst, n);
       else aluRI(l, X.ShrI + w, dst, n, shift);
-    } else if (shift < 32) aluRI(l, X.And + AluForm.Imm, dst, n, shift === 31 ? 0x7fffffff : (1 << shift) - 1);
+    } else if (shift < 32)
+      aluRI(l, X.And + AluForm.Imm, dst, n, shift === 31 ? 0x7fffffff : (1 << shift) - 1);
     else if (shift === 32) unaryRR(l, X.Mov, dst, n);
     else {
       const cut = temp(l);

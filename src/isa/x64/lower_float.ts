@@ -145,7 +145,12 @@ function addMasked(l: L, d: number, value: number, mask: number, plus: boolean):
   const one = temp(l);
   const step = temp(l);
   const result = temp(l);
-  unaryRm(l, X.MovsLoad + d, one, d === 1 ? rm.setConst(l, 0, 0x3ff00000, 2) : rm.setConst(l, 0x3f800000, 0, 1));
+  unaryRm(
+    l,
+    X.MovsLoad + d,
+    one,
+    d === 1 ? rm.setConst(l, 0, 0x3ff00000, 2) : rm.setConst(l, 0x3f800000, 0, 1),
+  );
   packedRR(l, X.Andp + d, step, mask, one);
   aluRR(l, (plus ? X.Adds : X.Subs) + d, result, value, step);
   return result;

@@ -6,18 +6,7 @@ import { RegClass } from '../../regalloc/door.ts';
 import { Opnd } from '../vcode.ts';
 import { AluForm, CC, X } from './instructions.ts';
 import type { L } from './machine.ts';
-import {
-  aluRI,
-  aluRm,
-  aluRR,
-  defImm,
-  isImm32,
-  Rm,
-  shiftCl,
-  unaryRm,
-  unaryRR,
-  wide,
-} from './machine.ts';
+import { aluRI, aluRm, aluRR, defImm, isImm32, Rm, shiftCl, unaryRm, unaryRR, wide } from './machine.ts';
 
 const src = new Rm();
 
@@ -332,4 +321,3 @@ export function lowerSExt16(l: L, inst: Value): void {
   const w = wide(l, inst);
   unaryRR(l, X.Movsx16 + w, l.result(inst), operandReg(l, l.func.arg(inst, 0), w));
 }
-

@@ -72,7 +72,8 @@ function loadsStoredPlace(l: L, store: Value, value: Value, k: number): boolean 
   const load = f.arg(value, k);
   if (!l.sinkable(load)) return false;
   const loadFor = f.op[store] === Op.Store ? Op.Load : f.op[store] === Op.NStore ? Op.NLoad : Op.CtxLoad;
-  if (f.op[load] !== loadFor || f.imm2[load] !== f.imm2[store] || memAccess(f.imm[load]) !== Access.Full) return false;
+  if (f.op[load] !== loadFor || f.imm2[load] !== f.imm2[store] || memAccess(f.imm[load]) !== Access.Full)
+    return false;
   return loadFor === Op.CtxLoad || f.arg(load, 0) === f.arg(store, 0);
 }
 
@@ -112,18 +113,30 @@ export function lowerStore(l: L, inst: Value): void {
     useRm(l, type === Type.V128 ? X.MovupsStore : X.MovsStore + (type === Type.F64 ? 1 : 0), reg, mem);
     return;
   }
-  const bytes = access === Access.Full ? (type === Type.I32 ? 4 : 8) : access <= Access.U8 ? 1 : access <= Access.U16 ? 2 : 4;
+  const bytes =
+    access === Access.Full
+      ? type === Type.I32
+        ? 4
+        : 8
+      : access <= Access.U8
+        ? 1
+        : access <= Access.U16
+          ? 2
+          : 4;
   if (f.op[value] === Op.IConst && (bytes < 8 || isImm32(l, value))) {
     mem.setAddress(l, inst);
-    const x = bytes === 1 ? X.MovStoreI8 : bytes === 2 ? X.MovStoreI16 : bytes === 4 ? X.MovStoreI : X.MovStoreI + 1;
-    const imm = bytes === 1 ? (f.imm[value] << 24) >> 24 : bytes === 2 ? (f.imm[value] << 16) >> 16 : f.imm[value];
+    const x =
+      bytes === 1 ? X.MovStoreI8 : bytes === 2 ? X.MovStoreI16 : bytes === 4 ? X.MovStoreI : X.MovStoreI + 1;
+    const imm =
+      bytes === 1 ? (f.imm[value] << 24) >> 24 : bytes === 2 ? (f.imm[value] << 16) >> 16 : f.imm[value];
     useRmImm(l, x, mem, imm);
     return;
   }
   if (readModifyWrite(l, inst, value)) return;
   const reg = operandReg(l, value, bytes === 8 ? 1 : 0);
   mem.setAddress(l, inst);
-  const x = bytes === 1 ? X.MovStore8 : bytes === 2 ? X.MovStore16 : bytes === 4 ? X.MovStore : X.MovStore + 1;
+  const x =
+    bytes === 1 ? X.MovStore8 : bytes === 2 ? X.MovStore16 : bytes === 4 ? X.MovStore : X.MovStore + 1;
   useRm(l, x, reg, mem);
 }
 
@@ -140,4 +153,3 @@ export function lowerMemBase(l: L, inst: Value): void {
 export function lowerCodeBase(l: L, inst: Value): void {
   unaryRm(l, X.Mov + 1, l.result(inst), mem.set(Mem.Instance, Instance.Header));
 }
-

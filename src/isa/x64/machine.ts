@@ -11,7 +11,7 @@ import type { CallingConvention } from '../calling_convention.ts';
 import type { ModuleContext } from '../contract.ts';
 import type { Lowering } from '../lower.ts';
 import { isWide } from '../lower.ts';
-import { Mem, Opnd, RawFlag, Trap } from '../vcode.ts';
+import { Mem, MemField, Opnd, RawFlag, Trap } from '../vcode.ts';
 import type { X64Features } from './features.ts';
 import { P, X } from './instructions.ts';
 import { Reg } from './registers.ts';
@@ -60,7 +60,10 @@ export class Rm {
     if (l.sinkable(v)) {
       const type = memType(f.imm[v]);
       const access = memAccess(f.imm[v]);
-      const plain = access === Access.Full || (access === Access.U32 && bytes === 4) || (access === Access.S32 && bytes === 4);
+      const plain =
+        access === Access.Full ||
+        (access === Access.U32 && bytes === 4) ||
+        (access === Access.S32 && bytes === 4);
       if (plain && accessBytes(access, type) === bytes) return this.setLoad(l, v);
     }
     if (f.op[v] === Op.FConst && TYPE_BYTES[f.type[v]] === bytes) {
@@ -119,14 +122,14 @@ export class Rm {
   }
 
   setBaseIndex(base: number, index: number, scale: number, disp: number): this {
-    this.set(Mem.Base | (scale << Mem.ScaleShift), disp);
+    this.set(Mem.Base | (scale << MemField.ScaleShift), disp);
     this.base = base;
     this.index = index;
     return this;
   }
 
   setIndex(index: number, scale: number, disp: number): this {
-    this.set(Mem.NoBase | (scale << Mem.ScaleShift), disp);
+    this.set(Mem.NoBase | (scale << MemField.ScaleShift), disp);
     this.index = index;
     return this;
   }
@@ -188,7 +191,7 @@ export class Rm {
       }
     }
     const reg = l.reg(index);
-    this.set(Mem.Memory0 | (scale << Mem.ScaleShift), disp);
+    this.set(Mem.Memory0 | (scale << MemField.ScaleShift), disp);
     this.index = reg;
   }
 
@@ -222,7 +225,7 @@ export class Rm {
       const otherBase = l.skipCopies(other);
       if (f.op[otherBase] === Op.MemBase && !l.target.gs) {
         const reg = l.reg(index);
-        this.set(Mem.Memory0 | (scale << Mem.ScaleShift), disp);
+        this.set(Mem.Memory0 | (scale << MemField.ScaleShift), disp);
         this.index = reg;
         return this;
       }
@@ -240,8 +243,8 @@ export class Rm {
       return;
     }
     let mem = this.mem;
-    if (this.base >= 0) mem |= vcode.operand(this.base, Opnd.Use) << Mem.BaseShift;
-    if (this.index >= 0) mem |= (vcode.operand(this.index, Opnd.Use) + 1) << Mem.IndexShift;
+    if (this.base >= 0) mem |= vcode.operand(this.base, Opnd.Use) << MemField.BaseShift;
+    if (this.index >= 0) mem |= (vcode.operand(this.index, Opnd.Use) + 1) << MemField.IndexShift;
     vcode.mem[inst] = mem;
     vcode.disp[inst] = this.disp;
     if (this.trap !== Trap.None) {

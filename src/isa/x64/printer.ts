@@ -35,12 +35,20 @@ export function memoryText(bytes: number, base: number, index: number, scale: nu
   if (base >= 0) parts.push(NAMES64[base]);
   if (index >= 0) parts.push(base < 0 || scale > 0 ? `${NAMES64[index]}*${1 << scale}` : NAMES64[index]);
   const sum = parts.join(' + ');
-  const tail = sum === '' ? String(disp) : disp === 0 ? sum : `${sum} ${disp < 0 ? '-' : '+'} ${Math.abs(disp)}`;
+  const tail =
+    sum === '' ? String(disp) : disp === 0 ? sum : `${sum} ${disp < 0 ? '-' : '+'} ${Math.abs(disp)}`;
   return `${MEM_NAMES[bytes]}[${tail}]`;
 }
 
 /** Text of an instruction of row `x`: names of its fields as far as it has them, `rm` a register or memory text. */
-export function instructionText(x: number, reg: string, rm: string, v: string, imm: number, immHigh = 0): string {
+export function instructionText(
+  x: number,
+  reg: string,
+  rm: string,
+  v: string,
+  imm: number,
+  immHigh = 0,
+): string {
   const row = rowOf(x);
   let mnemonic = row.mnemonic;
   const operands: string[] = [];
@@ -65,6 +73,8 @@ export function instructionText(x: number, reg: string, rm: string, v: string, i
       break;
     case Fmt.Vm:
       operands.push(reg, rm);
+      break;
+    case Fmt.None:
       break;
   }
   if (x >= X.ShlCl && x < X.RorCl + 2) operands.push('cl');

@@ -52,7 +52,15 @@ export const CALLEE_SAVED: readonly number[] = [Reg.Rbx, Reg.Rbp, Reg.R12, Reg.R
 /** What a call destroys: everything but the saved and the pinned registers and the stack pointer. */
 const CALL_INT_MASK =
   0xffff &
-  ~((1 << Reg.Rbx) | (1 << Reg.Rbp) | (1 << Reg.R12) | (1 << Reg.R13) | (1 << Reg.Rsp) | (1 << Reg.R14) | (1 << Reg.R15));
+  ~(
+    (1 << Reg.Rbx) |
+    (1 << Reg.Rbp) |
+    (1 << Reg.R12) |
+    (1 << Reg.R13) |
+    (1 << Reg.Rsp) |
+    (1 << Reg.R14) |
+    (1 << Reg.R15)
+  );
 
 /** Indices into CLOBBER_MASKS. */
 export const enum Clobber {

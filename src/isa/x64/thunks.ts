@@ -3,7 +3,15 @@
 //
 // C is System V: integer arguments rdi rsi rdx rcx r8 r9, floats xmm0-7, the rest in 8-byte slots; rbx rbp r12-r15
 // preserved, which includes all that wasm functions preserve and the pinned registers. r11 and xmm15 are scratch.
-import { Func as FuncLayout, Helper, HostObject, Instance, ModuleRecord, TrapKind, VALUE_BYTES } from '../../abi/layout.ts';
+import {
+  Func as FuncLayout,
+  Helper,
+  HostObject,
+  Instance,
+  ModuleRecord,
+  TrapKind,
+  VALUE_BYTES,
+} from '../../abi/layout.ts';
 import type { CodeBuffer } from '../../emit/code_buffer.ts';
 import { Type } from '../../ir/types.ts';
 import { VEC_BASE } from '../../regalloc/door.ts';
@@ -41,7 +49,12 @@ export class X64Thunks {
     this.unwindRows.clear();
   }
 
-  private finish(localBytes: number, stackArgBytes: number, prologueBytes: number, savedMask = 0): CompiledFunction {
+  private finish(
+    localBytes: number,
+    stackArgBytes: number,
+    prologueBytes: number,
+    savedMask = 0,
+  ): CompiledFunction {
     const { buffer } = this;
     const code = buffer.finish();
     return {
@@ -68,7 +81,12 @@ export class X64Thunks {
   private enterFrame(bytes: number, entryCfa: number): void {
     if (this.buffer.length === 0 && entryCfa !== 8) {
       this.unwindRows.add(this.buffer.mark(this.buffer.length), Unwind.CfaOffset, entryCfa, 0);
-      this.unwindRows.add(this.buffer.mark(this.buffer.length), Unwind.Saved, DWARF_RETURN_ADDRESS, -entryCfa);
+      this.unwindRows.add(
+        this.buffer.mark(this.buffer.length),
+        Unwind.Saved,
+        DWARF_RETURN_ADDRESS,
+        -entryCfa,
+      );
     }
     if (bytes === 0) return;
     this.addImm(Reg.Rsp, -bytes);
@@ -193,7 +211,12 @@ export class X64Thunks {
     this.unwindAt(Unwind.CfaOffset, cfa, 0);
     encRR(buffer, X.Xor, Reg.Rax, Reg.Rax);
     this.leaveEnter(cfa);
-    return this.finish(ENTER_LOCAL, 0, prologueBytes, (1 << Reg.Rbx) | (1 << Reg.Rbp) | (1 << Reg.R12) | (1 << Reg.R13));
+    return this.finish(
+      ENTER_LOCAL,
+      0,
+      prologueBytes,
+      (1 << Reg.Rbx) | (1 << Reg.Rbp) | (1 << Reg.R12) | (1 << Reg.R13),
+    );
   }
 
   /** rsp as enter stored it, eax the result: back to enter's caller. */
@@ -329,7 +352,13 @@ export class X64Thunks {
         const type = signatures.result(sig, k);
         const reg = pass === 0 ? this.scratch(type) : at;
         this.loadValue(type, reg, Reg.Rsp, k * VALUE_BYTES);
-        if (pass === 0) this.storeValue(type === Type.I32 ? Type.I64 : type, reg, Reg.Rsp, frame + 8 + argBytes + at - STACK);
+        if (pass === 0)
+          this.storeValue(
+            type === Type.I32 ? Type.I64 : type,
+            reg,
+            Reg.Rsp,
+            frame + 8 + argBytes + at - STACK,
+          );
       }
     }
     this.leaveFrame(frame, entryCfa);
@@ -366,7 +395,8 @@ export class X64Thunks {
     const places: number[] = [];
     for (let k = 0; k <= params; k++) {
       if (k === params && !asStruct) break;
-      const vec = k < params && (signatures.param(sig, k) === Type.F32 || signatures.param(sig, k) === Type.F64);
+      const vec =
+        k < params && (signatures.param(sig, k) === Type.F32 || signatures.param(sig, k) === Type.F64);
       if (vec && vecs < C_VEC_ARGS.length) places.push(C_VEC_ARGS[vecs++]);
       else if (!vec && ints < C_INT_ARGS.length) places.push(C_INT_ARGS[ints++]);
       else {
@@ -396,7 +426,8 @@ export class X64Thunks {
         const reg = pass === 1 ? places[k] : address ? Reg.R11 : this.scratch(type);
         if (address) this.load(X.Lea + 1, reg, Reg.Rsp, k < params ? copies + 16 * k : struct);
         else this.loadValue(type, reg, Reg.Rsp, copies + 16 * k);
-        if (pass === 0) this.storeValue(address || type === Type.I32 ? Type.I64 : type, reg, Reg.Rsp, places[k] - STACK);
+        if (pass === 0)
+          this.storeValue(address || type === Type.I32 ? Type.I64 : type, reg, Reg.Rsp, places[k] - STACK);
       }
     }
     encRR(buffer, X.Mov + 1, Reg.Rdi, Reg.R15);
@@ -412,7 +443,13 @@ export class X64Thunks {
           const type = signatures.result(sig, k);
           const reg = pass === 0 ? this.scratch(type) : at;
           this.loadValue(type, reg, Reg.Rsp, struct + offsets[k]);
-          if (pass === 0) this.storeValue(type === Type.I32 ? Type.I64 : type, reg, Reg.Rsp, frame + 8 + argBytes + at - STACK);
+          if (pass === 0)
+            this.storeValue(
+              type === Type.I32 ? Type.I64 : type,
+              reg,
+              Reg.Rsp,
+              frame + 8 + argBytes + at - STACK,
+            );
         }
       }
     } else if (results === 1) {

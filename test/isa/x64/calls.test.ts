@@ -32,7 +32,9 @@ class Builder {
   ) {
     this.f.reset(index, sig);
     const entry = this.f.newBlock();
-    const params = Array.from({ length: sigs.numParams(sig) }, (_, k) => this.f.newInst(Op.Param, sigs.param(sig, k)));
+    const params = Array.from({ length: sigs.numParams(sig) }, (_, k) =>
+      this.f.newInst(Op.Param, sigs.param(sig, k)),
+    );
     this.f.setParams(entry, Int32Array.from(params), 0, params.length);
     for (const v of params) this.live[this.f.type[v]].push(v);
   }
@@ -55,7 +57,8 @@ class Builder {
       for (let k = 0; k < 4; k++) words.push(r.int(2 ** 31));
       return this.add(Op.VConst, type, [], words.length / 4 - 1);
     }
-    if (type === Type.F32 || type === Type.F64) return this.add(Op.FConst, type, [], bits, type === Type.F64 ? r.int(2 ** 30) : 0);
+    if (type === Type.F32 || type === Type.F64)
+      return this.add(Op.FConst, type, [], bits, type === Type.F64 ? r.int(2 ** 30) : 0);
     return this.add(Op.IConst, type, [], bits, type === Type.I64 ? r.int(2 ** 31) : bits >> 31);
   }
 
@@ -78,10 +81,22 @@ class Builder {
 
   tailCall(callee: number, sig: number, slot: number): void {
     const args = this.values(sig);
-    this.target(callee, sig, slot, args, Type.None, [Op.ReturnCall, Op.ReturnCallRef, Op.ReturnCallCode, Op.ReturnCallImport]);
+    this.target(callee, sig, slot, args, Type.None, [
+      Op.ReturnCall,
+      Op.ReturnCallRef,
+      Op.ReturnCallCode,
+      Op.ReturnCallImport,
+    ]);
   }
 
-  private target(callee: number, sig: number, slot: number, args: number[], type: Type, ops: readonly Op[]): number {
+  private target(
+    callee: number,
+    sig: number,
+    slot: number,
+    args: number[],
+    type: Type,
+    ops: readonly Op[],
+  ): number {
     const offset = HEAD + 32 * slot;
     switch (this.r.int(4)) {
       case 0:
@@ -99,7 +114,9 @@ class Builder {
 
   finish(): void {
     const { sigs, f } = this;
-    const results = Array.from({ length: sigs.numResults(f.sig) }, (_, k) => this.value(sigs.result(f.sig, k)));
+    const results = Array.from({ length: sigs.numResults(f.sig) }, (_, k) =>
+      this.value(sigs.result(f.sig, k)),
+    );
     this.add(Op.Return, Type.None, results);
     verify(f, sigs);
   }
@@ -162,7 +179,11 @@ function check(seed: number, options: NativeOptions): void {
     const args = Array.from({ length: sigs.numParams(f.sig) }, (_, k) => {
       const bits = BigInt(r.int(2 ** 30));
       const type = sigs.param(f.sig, k);
-      return type === Type.I32 || type === Type.F32 ? bits : type === Type.V128 ? (bits << 90n) + BigInt(r.int(2 ** 31)) : (bits << 31n) + BigInt(r.int(99));
+      return type === Type.I32 || type === Type.F32
+        ? bits
+        : type === Type.V128
+          ? (bits << 90n) + BigInt(r.int(2 ** 31))
+          : (bits << 31n) + BigInt(r.int(99));
     });
     const outcome = interpret(f, env, args);
     assert.equal(outcome.kind, 'return');
@@ -181,7 +202,14 @@ function check(seed: number, options: NativeOptions): void {
   });
 }
 
-const DEFAULT: NativeOptions = { allocator: allocateFast, march: '', gs: false, regs: 0, padBlocks: 0, optLevel: 0 };
+const DEFAULT: NativeOptions = {
+  allocator: allocateFast,
+  march: '',
+  gs: false,
+  regs: 0,
+  padBlocks: 0,
+  optLevel: 0,
+};
 /** Shifts all seeds: `WASM2NATIVE_SEED=100000` runs other functions. */
 const SEED = Number(process.env.WASM2NATIVE_SEED ?? 0);
 
@@ -189,6 +217,12 @@ describe('x86_64 calls with random signatures', function () {
   this.timeout(60000);
   for (let k = 0; k < 6; k++) {
     it(`fast allocator, ${k}`, () => check(SEED + k, { ...DEFAULT, regs: k % 2 === 0 ? 0 : 6 }));
-    it(`bundles, ${k}`, () => check(SEED + 100 + k, { ...DEFAULT, allocator: allocateBundles, regs: k % 2 === 0 ? 0 : 6, optLevel: 2 }));
+    it(`bundles, ${k}`, () =>
+      check(SEED + 100 + k, {
+        ...DEFAULT,
+        allocator: allocateBundles,
+        regs: k % 2 === 0 ? 0 : 6,
+        optLevel: 2,
+      }));
   }
 });

@@ -90,7 +90,14 @@ describe('x86_64 kernels', () => {
       const { sigs, funcs } = parseModule(source);
       verify(funcs[0], sigs);
       const march = /^; march (.*)$/m.exec(source)?.[1] ?? '';
-      const native = new NativeModule(sigs, 1, { allocator: allocateBundles, march, gs: false, regs: 0, padBlocks: 0, optLevel: 2 });
+      const native = new NativeModule(sigs, 1, {
+        allocator: allocateBundles,
+        march,
+        gs: false,
+        regs: 0,
+        padBlocks: 0,
+        optLevel: 2,
+      });
       const compiled = native.add(funcs[0], 0);
       const lines = disassemble(compiled);
       checkUnwind(compiled, lines);

@@ -38,7 +38,10 @@ function callee(env: Environment, count: number, slot: number, args: readonly bi
 
 /** Results whose NaN has no bits that both sides agree on. */
 const makesNaN = (op: number): boolean =>
-  (op >= Op.FAdd && op <= Op.FMax) || (op >= Op.FSqrt && op <= Op.FNearest) || op === Op.Demote || op === Op.Promote;
+  (op >= Op.FAdd && op <= Op.FMax) ||
+  (op >= Op.FSqrt && op <= Op.FNearest) ||
+  op === Op.Demote ||
+  op === Op.Promote;
 
 /**
  * Fits a random function to the native world: instance offsets behind the head, calls through slots, one NaN, no
@@ -77,7 +80,12 @@ function adapt(f: Func): void {
     }
     if (makesNaN(op)) {
       const type = f.type[i];
-      const nan = f.newInst(Op.FConst, type, type === Type.F32 ? 0x7fc00000 : 0, type === Type.F32 ? 0 : 0x7ff80000);
+      const nan = f.newInst(
+        Op.FConst,
+        type,
+        type === Type.F32 ? 0x7fc00000 : 0,
+        type === Type.F32 ? 0 : 0x7ff80000,
+      );
       const is = f.newInst(Op.FCmp, Type.I32, FloatCC.Ne);
       f.setArgs2(is, i, i);
       const chosen = f.newInst(Op.Select, type);
@@ -113,7 +121,12 @@ function check(first: number, options: NativeOptions): { returned: number; trapp
     verify(made.f, made.sigs);
     funcs.push(made.f);
     for (let n = 0; n < 4; n++) {
-      const args = [BigInt(r.int(2 ** 31) * (n & 1)), BigInt(r.int(300) - 100) & MASK, BigInt(r.int(2 ** 30)), BigInt(0x3ff00000 + r.int(2 ** 22)) << 32n];
+      const args = [
+        BigInt(r.int(2 ** 31) * (n & 1)),
+        BigInt(r.int(300) - 100) & MASK,
+        BigInt(r.int(2 ** 30)),
+        BigInt(0x3ff00000 + r.int(2 ** 22)) << 32n,
+      ];
       let count = 0;
       const env: Environment = {
         memory: memory.slice(),
@@ -130,7 +143,9 @@ function check(first: number, options: NativeOptions): { returned: number; trapp
           ? `trap ${TRAP_KINDS[outcome.trap] ?? outcome.trap}`
           : outcome.values.map((v, k) => canonical(RESULT_TYPES[k], v).toString(16)).join();
       calls.push({ func: i, args });
-      expected.push(`${shown} ${Buffer.from(env.memory).toString('hex')} ${Buffer.from(env.instance).toString('hex')}`);
+      expected.push(
+        `${shown} ${Buffer.from(env.memory).toString('hex')} ${Buffer.from(env.instance).toString('hex')}`,
+      );
     }
   }
   assert.ok(sigs !== null);
@@ -139,7 +154,9 @@ function check(first: number, options: NativeOptions): { returned: number; trapp
   const results = native.run(calls, memory, instance, SLOTS);
   results.forEach((result, i) => {
     const shown =
-      result.trap !== 0 ? `trap ${result.trap}` : result.values.map((v, k) => canonical(RESULT_TYPES[k], v).toString(16)).join();
+      result.trap !== 0
+        ? `trap ${result.trap}`
+        : result.values.map((v, k) => canonical(RESULT_TYPES[k], v).toString(16)).join();
     const all = `${shown} ${result.memory.toString('hex')} ${result.instance.toString('hex')}`;
     assert.equal(all, expected[i], `seed ${first + calls[i].func}, arguments ${calls[i].args.join(', ')}`);
   });
@@ -149,21 +166,35 @@ function check(first: number, options: NativeOptions): { returned: number; trapp
 /** Shifts all seeds: `WASM2NATIVE_SEED=100000` runs other functions. */
 const SEED = Number(process.env.WASM2NATIVE_SEED ?? 0);
 
-const DEFAULT: NativeOptions = { allocator: allocateFast, march: '', gs: false, regs: 0, padBlocks: 0, optLevel: 0 };
+const DEFAULT: NativeOptions = {
+  allocator: allocateFast,
+  march: '',
+  gs: false,
+  regs: 0,
+  padBlocks: 0,
+  optLevel: 0,
+};
 
 describe('x86_64 random functions against the interpreter', function () {
   this.timeout(120000);
   const run = (name: string, seed: number, options: NativeOptions): void => {
     it(name, () => {
       const { returned, trapped } = check(seed + SEED, options);
-      assert.ok(returned > FUNCTIONS / 4 && trapped > FUNCTIONS / 20, `${returned} returned, ${trapped} trapped`);
+      assert.ok(
+        returned > FUNCTIONS / 4 && trapped > FUNCTIONS / 20,
+        `${returned} returned, ${trapped} trapped`,
+      );
     });
   };
   run('fast allocator', 1000, DEFAULT);
   run('fast allocator, few registers', 2000, { ...DEFAULT, regs: 6 });
   run('bundles, short branches', 3000, { ...DEFAULT, allocator: allocateBundles, optLevel: 2 });
-  run('bundles, few registers, x86-64-v3', 4000, { ...DEFAULT, allocator: allocateBundles, regs: 6, march: 'x86-64-v3' });
+  run('bundles, few registers, x86-64-v3', 4000, {
+    ...DEFAULT,
+    allocator: allocateBundles,
+    regs: 6,
+    march: 'x86-64-v3',
+  });
   run('padded blocks', 5000, { ...DEFAULT, allocator: allocateBundles, padBlocks: 200 });
   run('memory base in gs', 6000, { ...DEFAULT, allocator: allocateBundles, gs: true, optLevel: 2 });
 });
-

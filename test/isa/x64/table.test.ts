@@ -59,7 +59,10 @@ function allCases(): Case[] {
     if (row === null) return;
     for (const imm of immsOf(row)) {
       for (let n = 0; n < 12; n++) {
-        const reg = n < REGS.length && row.reg !== RegKind.None ? (row.reg === RegKind.Xmm ? 32 : 0) + REGS[n] : regOf(row.reg);
+        const reg =
+          n < REGS.length && row.reg !== RegKind.None
+            ? (row.reg === RegKind.Xmm ? 32 : 0) + REGS[n]
+            : regOf(row.reg);
         const v = row.fmt === Fmt.Rmv || row.fmt === Fmt.Rvm ? regOf(row.rm) : 0;
         const regName = row.fmt === Fmt.Vm ? registerName(row.rm, reg) : registerName(row.reg, reg);
         const vName = registerName(row.rm, v);
@@ -94,7 +97,13 @@ function allCases(): Case[] {
 }
 
 /** Assembles one instruction a slot; returns the slots' bytes. */
-function assemble(command: string, args: string[], header: string, cases: readonly Case[], name: string): Uint8Array {
+function assemble(
+  command: string,
+  args: string[],
+  header: string,
+  cases: readonly Case[],
+  name: string,
+): Uint8Array {
   const dir = fromRoot('build/test/isa');
   mkdirSync(dir, { recursive: true });
   const source = `${dir}/${name}.s`;
@@ -113,17 +122,32 @@ function compare(cases: readonly Case[], bytes: Uint8Array): void {
   const wrong: string[] = [];
   cases.forEach((c, i) => {
     const expected = Buffer.from(bytes.subarray(i * SLOT, i * SLOT + SLOT)).toString('hex');
-    const ours = Buffer.from(c.bytes).toString('hex').padEnd(SLOT * 2, 'c');
+    const ours = Buffer.from(c.bytes)
+      .toString('hex')
+      .padEnd(SLOT * 2, 'c');
     if (ours !== expected) wrong.push(`${c.text}: ours ${ours}, assembler ${expected}`);
   });
-  assert.equal(wrong.length, 0, `${wrong.length} of ${cases.length} differ\n${wrong.slice(0, 20).join('\n')}`);
+  assert.equal(
+    wrong.length,
+    0,
+    `${wrong.length} of ${cases.length} differ\n${wrong.slice(0, 20).join('\n')}`,
+  );
 }
 
 describe('x86_64 instruction table', () => {
   const cases = allCases();
 
   it('has a row for every family', () => {
-    const missing = [X.Add, X.Cmp + 5, X.Mov + 1, X.MovStoreI16, X.Rorx + 1, X.Rdgsbase, X.Cmps + 1, X.Cvttsd2si + 1];
+    const missing = [
+      X.Add,
+      X.Cmp + 5,
+      X.Mov + 1,
+      X.MovStoreI16,
+      X.Rorx + 1,
+      X.Rdgsbase,
+      X.Cmps + 1,
+      X.Cvttsd2si + 1,
+    ];
     for (const x of missing) assert.notEqual(ROWS[x], null, `row ${x}`);
   });
 
@@ -135,7 +159,11 @@ describe('x86_64 instruction table', () => {
   it('encodes as llvm-mc does', function () {
     this.timeout(60000);
     need(this, 'llvm-mc-19');
-    const args = ['-triple=x86_64-linux-gnu', '-filetype=obj', '-mattr=+popcnt,+lzcnt,+bmi,+bmi2,+sse4.1,+fsgsbase'];
+    const args = [
+      '-triple=x86_64-linux-gnu',
+      '-filetype=obj',
+      '-mattr=+popcnt,+lzcnt,+bmi,+bmi2,+sse4.1,+fsgsbase',
+    ];
     compare(cases, assemble('llvm-mc-19', args, '.intel_syntax noprefix\n.text', cases, 'table-llvm'));
   });
 
