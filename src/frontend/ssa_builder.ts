@@ -4,8 +4,9 @@
 // Input: blocks and edges in the order in which the translator makes them, definitions and reads of variables.
 // Output: ir.Func with block parameters, without trivial ones.
 //
-// - Definitions of the block being filled are in dense columns with a stamp; when it is left, they go into a hash
-//   table keyed by (block, variable).
+// - Values of variables at the current point are in dense columns with a stamp, as far as they are known there; they
+//   stay known when filling goes on in a block whose only predecessor is the one just left. Definitions made in a
+//   block go into a hash table keyed by (block, variable) when it is left.
 // - A block is sealed when all edges to it exist. A read that reaches an unsealed block or a sealed one with
 //   several predecessors makes a parameter there; its arguments, one for each predecessor, are looked up later
 //   from a work list, never by recursion.
@@ -25,8 +26,12 @@ export class SsaBuilder {
   private curValue = new Int32Array(64);
   private curStamp = new Int32Array(64);
   private stamp = 0;
-  /** Variables with a value in curValue for the current block. */
-  private readonly curVars = new IntColumn();
+  /** Variables set in the current block; dirtyStamp tells which. */
+  private readonly dirty = new IntColumn();
+  private dirtyStamp = new Int32Array(64);
+  private blockStamp = 0;
+  /** The block left last. */
+  private previous: Block = NONE;
 
   // Definitions of blocks that were left: open addressing, key pair and value. hashGen marks live entries.
   private hashBlock = new Int32Array(1 << 12);
@@ -72,12 +77,15 @@ export class SsaBuilder {
     if (this.curValue.length < numVars) {
       this.curValue = new Int32Array(numVars * 2);
       this.curStamp = new Int32Array(numVars * 2);
+      this.dirtyStamp = new Int32Array(numVars * 2);
     }
     this.generation++;
     this.hashUsed = 0;
     this.current = NONE;
-    this.curVars.clear();
+    this.previous = NONE;
+    this.dirty.clear();
     this.stamp++;
+    this.blockStamp++;
     for (const column of [
       this.sealed,
       this.predHead,
@@ -120,18 +128,21 @@ export class SsaBuilder {
   /** Leaves the current block and fills `block` from here on. */
   switchTo(block: Block): void {
     this.leave();
+    const edge = this.predHead.data[block];
+    const follows = this.sealed.data[block] !== 0 && this.predCount.data[block] === 1;
+    if (!follows || this.edgeFrom.data[edge] !== this.previous) this.stamp++;
     this.current = block;
   }
 
   /** Leaves the current block: what follows is unreachable until switchTo. */
   leave(): void {
     const b = this.current;
-    if (b !== NONE) {
-      const vars = this.curVars;
-      for (let i = 0; i < vars.length; i++) this.define(b, vars.data[i], this.curValue[vars.data[i]]);
-    }
-    this.curVars.clear();
-    this.stamp++;
+    if (b === NONE) return;
+    const { dirty } = this;
+    for (let i = 0; i < dirty.length; i++) this.define(b, dirty.data[i], this.curValue[dirty.data[i]]);
+    dirty.clear();
+    this.blockStamp++;
+    this.previous = b;
     this.current = NONE;
   }
 
@@ -154,10 +165,11 @@ export class SsaBuilder {
   }
 
   setVar(variable: number, value: Value): void {
-    if (this.curStamp[variable] !== this.stamp) {
-      this.curStamp[variable] = this.stamp;
-      this.curVars.push(variable);
+    if (this.dirtyStamp[variable] !== this.blockStamp) {
+      this.dirtyStamp[variable] = this.blockStamp;
+      this.dirty.push(variable);
     }
+    this.curStamp[variable] = this.stamp;
     this.curValue[variable] = value;
   }
 
@@ -165,7 +177,8 @@ export class SsaBuilder {
   getVar(variable: number): Value {
     if (this.curStamp[variable] === this.stamp) return this.curValue[variable];
     const value = this.read(this.current, variable);
-    this.setVar(variable, value);
+    this.curStamp[variable] = this.stamp;
+    this.curValue[variable] = value;
     return value;
   }
 

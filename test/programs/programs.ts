@@ -155,7 +155,12 @@ const speedtest1: Program = {
         '-DSQLITE_OMIT_LOAD_EXTENSION',
         '-DSQLITE_OMIT_WAL',
       ];
-      const wasmFlags = ['-D_WASI_EMULATED_MMAN', '-D_WASI_EMULATED_GETPID', '-DSQLITE_OS_UNIX=1'];
+      const wasmFlags = [
+        '-D_WASI_EMULATED_MMAN',
+        '-D_WASI_EMULATED_GETPID',
+        '-DSQLITE_OS_UNIX=1',
+        '-DSQLITE_TEMP_STORE=3',
+      ];
       return {
         dir,
         sources: [path.join(sqlite, 'sqlite3.c'), 'test/speedtest1.c'],
