@@ -12,7 +12,8 @@ import { Random } from './random.ts';
 
 declare const WebAssembly: { validate(bytes: Uint8Array): boolean };
 
-const FEATURES = [
+/** Flags of binaryen's tools for what is compared; reference types vary. */
+export const FEATURES: readonly string[] = [
   '--enable-sign-ext',
   '--enable-nontrapping-float-to-int',
   '--enable-multivalue',

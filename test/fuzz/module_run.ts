@@ -1,7 +1,7 @@
 // Random modules in V8 and in compiled code, compared: shared by the ordinary test, the long script, the reducer and the
 // regression test of reduced cases.
 import { decodeModule } from '../../src/frontend/decode.ts';
-import { defaultOptions, type CompileOptions } from '../../src/options.ts';
+import { defaultOptions, NO_STRESS, type CompileOptions, type StressOptions } from '../../src/options.ts';
 import { elfMaker, type MakeObject } from '../spec/runner.ts';
 import { TestHost } from '../support/host.ts';
 import { runCompiled } from './compiled_outcome.ts';
@@ -36,9 +36,13 @@ export class ModuleComparer {
   }
 
   /** `levels`: those of '-O0' and '-O2' to look at. */
-  static async start(levels: readonly string[] = ['-O0', '-O2']): Promise<ModuleComparer> {
+  static async start(
+    levels: readonly string[] = ['-O0', '-O2'],
+    stress: Partial<StressOptions> = {},
+  ): Promise<ModuleComparer> {
     const host = await TestHost.start('x86_64', { timeoutMs: HOST_TIMEOUT_MS });
-    const maker = (level: string): MakeObject => elfMaker({ ...OPTIONS, optLevel: level === '-O0' ? 0 : 2 });
+    const maker = (level: string): MakeObject =>
+      elfMaker({ ...OPTIONS, optLevel: level === '-O0' ? 0 : 2, stress: { ...NO_STRESS, ...stress } });
     return new ModuleComparer(
       host,
       levels.map((level) => [level, maker(level)]),
@@ -69,6 +73,14 @@ export class ModuleComparer {
   async close(): Promise<void> {
     await this.host.close();
   }
+}
+
+/** A difference without what changes while a module is reduced: level, part, and an error's message. */
+export function differenceClass(difference: string | null): string {
+  if (difference === null) return 'agrees';
+  const [line] = difference.split('\n');
+  const [, level, part, message] = /^(\S+): (\w+)(.*)/.exec(line) ?? ['', '', line, ''];
+  return `${level}: ${part}${part === 'error' ? message.replace(/\d+/g, 'N') : ''}`;
 }
 
 /** Counts over many modules. */
