@@ -1,8 +1,10 @@
-/* main.c: the executable's main: reads the grants, makes the instance of w2n_main_module, runs _initialize and _start.
+/* main.c: the executable's main: reads the grants, makes the instance of w2n_main_module, runs _initialize and _start (or,
+ * where `run --invoke` linked invoke.c in, the export that the first argument names).
  * Exit status: the program's (proc_exit), 134 after a trap, 125 when it refuses to start. */
 #include <stdlib.h>
 #include <string.h>
 #include "w2n_cpu.h"
+#include "w2n_invoke.h"
 #include "w2n_options.h"
 #include "w2n_stub.h"
 #include "w2n_wasi.h"
@@ -49,6 +51,13 @@ int main(int argc, char **argv) {
   const char *problem = w2n_cpu_lacks(h);
   if (!problem) problem = w2n_read_options(h, &options);
   if (problem) return refuse(program, problem);
+  const char *invoked = NULL;
+  if (w2n_invoke && argc > 1) {
+    invoked = argv[1];
+    argv[1] = argv[0];
+    argc--;
+    argv++;
+  }
   start = (w2n_start){argc, argv, environ, options.grants, options.count};
   if (w2n_wasi_setup) problem = w2n_wasi_setup(&start);
   if (problem) return refuse(program, problem);
@@ -59,6 +68,8 @@ int main(int argc, char **argv) {
   if (status == W2N_TRAPPED) return status_of(w2n_last_trap());
   if (status != W2N_OK) return refuse(program, w2n_link_error());
   uint32_t kind = run(inst, "_initialize");
-  if (kind == 0) kind = run(inst, "_start");
+  if (kind == 0 && w2n_invoke) kind = w2n_invoke(inst, invoked, argc - 1, argv + 1, &problem);
+  else if (kind == 0) kind = run(inst, "_start");
+  if (problem) return refuse(program, problem);
   return status_of(kind);
 }

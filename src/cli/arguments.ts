@@ -15,6 +15,8 @@ export interface Request {
   readonly files: readonly string[];
   /** run: what belongs to the program. */
   readonly programArguments: readonly string[];
+  /** run: the export to call instead of `_start`. */
+  readonly invoke: string | undefined;
   readonly output: string | undefined;
   readonly emit: Emit;
   /** --name, or undefined: from the input's name. */
@@ -82,6 +84,11 @@ function parser(words: readonly string[]) {
     })
     .option('inherit-env', { type: 'boolean', describe: 'pass the whole environment on' })
     .option('fixed-grants', { type: 'boolean', describe: 'ignore WASM2NATIVE_OPTS at run time' })
+    .option('invoke', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'run: call this export with the arguments, print its results',
+    })
     .option('cc', {
       type: 'string',
       requiresArg: true,
@@ -139,6 +146,7 @@ export function parseArguments(argv: readonly string[]): Request | null {
   for (const name of [
     'o',
     'name',
+    'invoke',
     'target',
     'O',
     'cc',
@@ -152,6 +160,7 @@ export function parseArguments(argv: readonly string[]): Request | null {
   const files = args._.map(String);
   if (files.length === 0) throw new UsageError('no input file');
   if (command === 'inspect' && files.length > 1) throw new UsageError('inspect takes one file');
+  if (args.invoke !== undefined && command !== 'run') throw new UsageError('--invoke belongs to run');
   const target = args.target === undefined ? hostTarget() : parseTarget(args.target);
   const list = (values: readonly string[] | undefined, what: string): string[] =>
     (values ?? []).flatMap((text) => splitWords(text, what));
@@ -159,6 +168,7 @@ export function parseArguments(argv: readonly string[]): Request | null {
     command,
     files,
     programArguments: rest,
+    invoke: args.invoke,
     output: args.o,
     emit: args.emit,
     name: args.name,
@@ -184,7 +194,7 @@ export function parseArguments(argv: readonly string[]): Request | null {
 /** Options with a value, which may begin with a dash: `--cflags -g`. */
 const WITH_VALUE = new Set(
   (
-    '-o --emit --name --target -O --march --bounds --memory-base --stack-size --max-memory --dir --env --cc --cflags ' +
+    '-o --emit --name --target -O --march --bounds --memory-base --stack-size --max-memory --dir --env --cc --cflags --invoke ' +
     '--ldflags --cache-dir --x-pad-functions --x-pad-blocks --x-reach --x-layout-seed --x-regs --x-opt-fuel --x-opt-func'
   ).split(' '),
 );

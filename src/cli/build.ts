@@ -33,6 +33,9 @@ import { prepareStub, stubFolder } from './stub.ts';
 /** Where run 0 of the text is placed when more than one run must keep its distance; above any executable's own base. */
 const TEXT_BASE = 0x10000000;
 
+/** Files of the stub that libraries go without. */
+const ONLY_IN_EXECUTABLES: ReadonlySet<string> = new Set(['main', 'invoke']);
+
 /** A file name as an argument that is no option. */
 const asArgument = (file: string): string => (file.startsWith('-') ? `./${file}` : file);
 
@@ -48,7 +51,7 @@ export async function build(request: Request, context: ErrorContext): Promise<vo
     return;
   }
   if (request.emit === 'obj') {
-    const image = compileInput(request, inputs, context, phases).image;
+    const image = (await compileInput(request, inputs, context, phases)).image;
     phases.time('write', () => writeAtomically(output, (fd) => image.writeTo(fd)));
     phases.print();
     return;
@@ -107,9 +110,9 @@ function moduleInput(inputs: Inputs): NonNullable<Inputs['wasm']> {
 }
 
 /** Runs `work`; a fault of the module becomes the user's error. */
-function explained<T>(file: string, work: () => T): T {
+async function explained<T>(file: string, work: () => T | Promise<T>): Promise<T> {
   try {
-    return work();
+    return await work();
   } catch (error) {
     if (error instanceof WasmError) throw describeWasmError(file, error);
     throw error;
@@ -131,16 +134,20 @@ function compileOptions(request: Request, inputs: Inputs): CompileOptions {
   };
 }
 
-function compileInput(request: Request, inputs: Inputs, context: ErrorContext, phases: Phases): Compiled {
+async function compileInput(
+  request: Request,
+  inputs: Inputs,
+  context: ErrorContext,
+  phases: Phases,
+): Promise<Compiled> {
   const { file, bytes } = moduleInput(inputs);
   context.file = file;
   const progress = new Progress();
   const options = compileOptions(request, inputs);
   try {
-    const object = phases.time('compile', () =>
-      explained(file, () =>
-        compile(bytes, options, { progress: (done, total) => progress.update(done, total) }),
-      ),
+    const hooks = { progress: (done: number, total: number) => progress.update(done, total) };
+    const object = await phases.timeAsync('compile', () =>
+      explained(file, () => compileParallel(bytes, options, new URL(import.meta.url), hooks)),
     );
     const { isa, os } = options.target;
     const image = os === 'macos' ? writeMachO(object, isa) : writeElf(object, isa);
@@ -192,7 +199,7 @@ export class Linker {
   async archive(inputs: Inputs, output: string, context: ErrorContext, phases: Phases): Promise<void> {
     if (this.request.compile.target.os === 'macos')
       throw new UserError('--emit static-lib is for ELF targets; on macOS use --emit obj');
-    const { image } = compileInput(this.request, inputs, context, phases);
+    const { image } = await compileInput(this.request, inputs, context, phases);
     const name = moduleName(inputs.wasm?.file ?? output);
     const folder = temporaryFolder();
     const members = [{ name: `${name}.o`, bytes: Buffer.from(image.toBytes()) }];
@@ -202,7 +209,8 @@ export class Linker {
       members.push({ name: path.basename(object), bytes: readFileSync(object) });
     }
     for (const [source, file] of this.stub.objects)
-      if (source !== 'main') members.push({ name: path.basename(file), bytes: readFileSync(file) });
+      if (!ONLY_IN_EXECUTABLES.has(source))
+        members.push({ name: path.basename(file), bytes: readFileSync(file) });
     const bytes = writeArchive(members);
     writeAtomically(output, (fd) => {
       for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
@@ -216,9 +224,10 @@ export class Linker {
     if (inputs.wasm !== null) {
       const { file, bytes } = inputs.wasm;
       module = explained(file, () => decodeModule(bytes));
-      if (this.request.emit === 'exe' && inputs.others.length === 0) requireStart(file, module);
-      const { object, image } = compileInput(this.request, inputs, context, phases);
-      placement = [...this.placement(object), ...this.wasiSetup(module)];
+      const isProgram = this.request.emit === 'exe' && inputs.others.length === 0;
+      if (isProgram && this.request.invoke === undefined) requireStart(file, module);
+      const { object, image } = await compileInput(this.request, inputs, context, phases);
+      placement = [...this.placement(object), ...this.wantedByName(module)];
       const folder = temporaryFolder();
       if (this.request.verbose) keep(folder); // the printed command names it
       const objectFile = path.join(folder, `${baseName(this.request, inputs).replace(/[^\w.-]/g, '_')}.o`);
@@ -263,16 +272,24 @@ export class Linker {
   }
 
   private stubFiles(): readonly string[] {
-    if (this.request.emit !== 'shared') return this.stub.files;
-    // A library exports the stub's functions, all but what belongs to an executable.
-    return [...this.stub.objects].filter(([name]) => name !== 'main').map(([, file]) => file);
+    const { emit, invoke, compile: options } = this.request;
+    if (emit !== 'shared' && options.target.os !== 'macos') return this.stub.files;
+    // A library exports the stub's functions, all but what belongs to an executable. Without an archive, what main
+    // refers to weakly is there only if it is wanted.
+    const isLeftOut = (name: string): boolean =>
+      emit === 'shared' ? ONLY_IN_EXECUTABLES.has(name) : name === 'invoke' && invoke === undefined;
+    return [...this.stub.objects].filter(([name]) => !isLeftOut(name)).map(([, file]) => file);
   }
 
-  /** The stub's main refers to the setup of WASI weakly: who imports WASI asks for it by name. */
-  private wasiSetup(module: Module): string[] {
+  /** The stub's main refers weakly to the setup of WASI and to --invoke: whoever needs them asks by name. */
+  private wantedByName(module: Module): string[] {
     const underscore = this.request.compile.target.os === 'macos' ? '_' : '';
-    const isNeeded = this.request.emit === 'exe' && module.imports.some((entry) => isWasi(entry.module));
-    return isNeeded ? [`-Wl,-u,${underscore}w2n_wasi_setup`] : [];
+    const names: string[] = [];
+    if (this.request.emit === 'exe' && module.imports.some((entry) => isWasi(entry.module)))
+      names.push('w2n_wasi_setup');
+    if (this.request.invoke !== undefined) names.push('w2n_invoke');
+    else if (underscore !== '') return [...names.map((name) => `-Wl,-u,_${name}`), '-Wl,-U,_w2n_invoke'];
+    return names.map((name) => `-Wl,-u,${underscore}${name}`);
   }
 
   /** Options that keep the runs of the text at their distances. */
@@ -298,7 +315,7 @@ function requireStart(file: string, module: Module): void {
     module.exports.some((entry) => entry.kind === ExternKind.Func && entry.name === name);
   if (has('_start') || has('_initialize')) return;
   throw new UserError(
-    `${file}: exports neither _start nor _initialize: add a C file with main, or make an object with --emit obj`,
+    `${file}: exports neither _start nor _initialize: add a C file with main, call an export with run --invoke, or make an object with --emit obj`,
   );
 }
 

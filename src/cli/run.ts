@@ -1,5 +1,6 @@
 // `wasm2native run`: compiles a module, or takes the executable of the last time from the cache, and runs it with this
-// process's standard streams. Exit status and signals are the program's.
+// process's standard streams. Exit status and signals are the program's. With --invoke the executable calls the export that
+// its first argument names (runtime-stub/invoke.c).
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import path from 'node:path';
@@ -24,7 +25,14 @@ export async function run(request: Request, context: ErrorContext): Promise<numb
   const key = digest([
     inputs.wasm.bytes,
     path.basename(inputs.wasm.file),
-    JSON.stringify([request.name, request.compile, request.isStatic, request.strip, request.ldflags]),
+    JSON.stringify([
+      request.invoke !== undefined,
+      request.name,
+      request.compile,
+      request.isStatic,
+      request.strip,
+      request.ldflags,
+    ]),
     linker.key,
   ]);
   const folder = await cache.entry('run', key, async (into) => {
@@ -32,7 +40,8 @@ export async function run(request: Request, context: ErrorContext): Promise<numb
     await linker.link(inputs, path.join(into, 'app'), context, phases);
     phases.print();
   });
-  return execute(path.join(folder, 'app'), inputs.wasm.file, request.programArguments);
+  const own = request.invoke === undefined ? [] : [request.invoke];
+  return execute(path.join(folder, 'app'), inputs.wasm.file, [...own, ...request.programArguments]);
 }
 
 function execute(program: string, name: string, args: readonly string[]): Promise<number> {
