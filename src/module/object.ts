@@ -27,6 +27,20 @@ import type { TextSymbols } from './symbols.ts';
 /** Alignment of the text section: a cache line. */
 const TEXT_ALIGN = 64;
 
+/** Characters of a symbol that come from one name of the module. */
+const MOST_NAME = 1000;
+
+/**
+ * A name of the module as part of a symbol: control characters, which would end the symbol or disturb a terminal, are
+ * escaped; a long name is cut. Local symbols need not differ.
+ */
+export function symbolName(name: string): string {
+  const short = name.length > MOST_NAME ? `${name.slice(0, MOST_NAME)}...` : name;
+  return short
+    .replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+    .replace(/[\ud800-\udbff](?![\udc00-\udfff])/g, '\ufffd');
+}
+
 /** A function or thunk with the place it got. */
 export interface PlacedCode extends CompiledFunction {
   /** From the header. */
@@ -96,8 +110,8 @@ class ObjectBuilder {
     for (const code of placed) {
       const section = sectionOf(code.offset);
       const label = labels.get(code.symbol);
-      const name =
-        label?.name ?? names.functions.get(code.functionIndex) ?? `wasm_function_${code.functionIndex}`;
+      const given = names.functions.get(code.functionIndex) ?? '';
+      const name = label?.name ?? (given === '' ? `wasm_function_${code.functionIndex}` : symbolName(given));
       const at = code.offset - text.runs[section].offset;
       const binding = label?.global === true ? SymbolBinding.Global : SymbolBinding.Local;
       const bytes = code.code.bytes.length;
@@ -193,7 +207,8 @@ function thunkNames(
   });
   let k = 0;
   for (const entry of module.imports)
-    if (entry.kind === ExternKind.Func) local(k++, `w2n.import.${entry.module}.${entry.name}`);
+    if (entry.kind === ExternKind.Func)
+      local(k++, `w2n.import.${symbolName(entry.module)}.${symbolName(entry.name)}`);
   for (const e of symbols.exports) labels.set(e.symbol, { name: exportSymbol(mod, e.name), global: true });
   return labels;
 }
