@@ -76,14 +76,18 @@ export function compileToIr(bytes: Uint8Array, options: CompileOptions): string 
 
 /** Runs `work` with the assumption that tables are closed where that can be, and again without if it does not hold. */
 export function inClosedWorld<T>(options: CompileOptions, work: (closed: boolean) => T): T {
-  if (options.mainModule && options.imports === 'link' && !options.exportThunks) {
-    try {
-      return work(true);
-    } catch (error) {
-      if (!(error instanceof OpenWorldNeeded)) throw error;
-    }
+  if (!mayBeClosed(options)) return work(false);
+  try {
+    return work(true);
+  } catch (error) {
+    if (!(error instanceof OpenWorldNeeded)) throw error;
+    return work(false);
   }
-  return work(false);
+}
+
+/** Whether nothing outside the module can see its tables: an executable whose only other code are C functions. */
+export function mayBeClosed(options: CompileOptions): boolean {
+  return options.mainModule && options.imports === 'link' && !options.exportThunks;
 }
 
 /** One module on its way: compiles its functions one by one, then links them with everything else. */

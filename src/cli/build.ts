@@ -2,7 +2,8 @@
 import { existsSync, readFileSync, realpathSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { importSymbol } from '../abi/mangle.ts';
-import { compile, compileToIr } from '../compile.ts';
+import { compileToIr } from '../compile.ts';
+import { compileParallel } from '../compile_parallel.ts';
 import { writeArchive } from '../elf/archive.ts';
 import { textSectionName, writeElf } from '../elf/writer.ts';
 import type { ObjectFile } from '../emit/object_file.ts';
@@ -46,7 +47,7 @@ export async function build(request: Request, context: ErrorContext): Promise<vo
   if (inputs.wasm === null && request.emit !== 'exe' && request.emit !== 'shared')
     throw new UsageError(`--emit ${request.emit} needs a WebAssembly module among the inputs`);
   if (request.emit === 'header' || request.emit === 'ir') {
-    const text = request.emit === 'ir' ? irText(request, inputs) : await headerText(request, inputs);
+    const text = await (request.emit === 'ir' ? irText(request, inputs) : headerText(request, inputs));
     writeAtomically(output, (fd) => writeFileSync(fd, text));
     return;
   }
@@ -95,11 +96,11 @@ function outputFile(request: Request, inputs: Inputs): string {
 async function headerText(request: Request, inputs: Inputs): Promise<string> {
   const { moduleHeader } = await import('./header.ts');
   const { file, bytes } = moduleInput(inputs);
-  const module = explained(file, () => decodeModule(bytes));
+  const module = await explained(file, () => decodeModule(bytes));
   return moduleHeader(module, request.name ?? moduleName(file));
 }
 
-function irText(request: Request, inputs: Inputs): string {
+async function irText(request: Request, inputs: Inputs): Promise<string> {
   const { file, bytes } = moduleInput(inputs);
   return explained(file, () => compileToIr(bytes, compileOptions(request, inputs)));
 }
@@ -223,7 +224,7 @@ export class Linker {
     let placement: string[] = [];
     if (inputs.wasm !== null) {
       const { file, bytes } = inputs.wasm;
-      module = explained(file, () => decodeModule(bytes));
+      module = await explained(file, () => decodeModule(bytes));
       const isProgram = this.request.emit === 'exe' && inputs.others.length === 0;
       if (isProgram && this.request.invoke === undefined) requireStart(file, module);
       const { object, image } = await compileInput(this.request, inputs, context, phases);

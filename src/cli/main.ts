@@ -1,5 +1,7 @@
 // Entry of the command: reads the command line, does what it asks, reports what went wrong. The launcher
-// bin/wasm2native answers --version before this is loaded.
+// bin/wasm2native answers --version before this is loaded. In a worker thread it compiles functions instead.
+import { isMainThread } from 'node:worker_threads';
+import { compileWorker } from '../compile_parallel.ts';
 import { parseArguments } from './arguments.ts';
 import { build } from './build.ts';
 import type { ErrorContext } from './diagnostics.ts';
@@ -18,8 +20,12 @@ async function main(argv: readonly string[]): Promise<number> {
   return 0;
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  process.exitCode = report(error, context);
+if (isMainThread) {
+  try {
+    process.exitCode = await main(process.argv.slice(2));
+  } catch (error) {
+    process.exitCode = report(error, context);
+  }
+} else {
+  compileWorker();
 }

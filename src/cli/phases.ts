@@ -20,6 +20,14 @@ export class Phases {
     return result;
   }
 
+  /** The same for work that ends later. */
+  async timeAsync<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const start = performance.now();
+    const result = await work();
+    this.add(name, performance.now() - start);
+    return result;
+  }
+
   print(): void {
     if (!this.isWanted) return;
     for (const { name, ms } of this.times) process.stderr.write(`${name.padEnd(10)} ${ms.toFixed(1)} ms\n`);
