@@ -143,7 +143,8 @@ function takeBatches(
 
 function codeBytes(module: Module): number {
   let bytes = 0;
-  for (let i = 0; i < module.bodyStart.length; i++) bytes += module.bodyEnd.data[i] - module.bodyStart.data[i];
+  for (let i = 0; i < module.bodyStart.length; i++)
+    bytes += module.bodyEnd.data[i] - module.bodyStart.data[i];
   return bytes;
 }
 
@@ -169,7 +170,9 @@ function faultOf(error: unknown, func: number): Fault {
     func,
     openWorld: error instanceof OpenWorldNeeded,
     wasm:
-      error instanceof WasmError ? { kind: error.kind, offset: error.offset, proposal: error.proposal } : null,
+      error instanceof WasmError
+        ? { kind: error.kind, offset: error.offset, proposal: error.proposal }
+        : null,
     message: known.message,
     stack: known.stack ?? '',
   };
@@ -178,7 +181,8 @@ function faultOf(error: unknown, func: number): Fault {
 function errorOf(fault: Fault): Error {
   if (fault.openWorld) return new OpenWorldNeeded();
   const { wasm, message } = fault;
-  const error = wasm === null ? new Error(message) : new WasmError(wasm.kind, wasm.offset, message, wasm.proposal);
+  const error =
+    wasm === null ? new Error(message) : new WasmError(wasm.kind, wasm.offset, message, wasm.proposal);
   error.stack = fault.stack;
   return error;
 }
