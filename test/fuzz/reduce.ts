@@ -9,6 +9,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { decodeModule } from '../../src/frontend/decode.ts';
+import { run } from '../programs/sources.ts';
 import { fromRoot } from '../support/paths.ts';
 import { FEATURES } from './generate_module.ts';
 import { differenceClass, ModuleComparer } from './module_run.ts';
@@ -65,8 +66,9 @@ async function reduce(): Promise<void> {
   const tested = path.join(dir, 'test.wasm');
   const working = path.join(dir, 'small.wasm');
   const oracle = `"${process.execPath}" "${fileURLToPath(import.meta.url)}" --oracle --calls ${seed} "${tested}"`;
+  const binaries = path.dirname(run('sh', ['-c', 'command -v wasm-opt'], dir).trim());
   const features = [...FEATURES, '--enable-reference-types'];
-  const paths = [file, `--command=${oracle}`, '-t', tested, '-w', working];
+  const paths = [file, `--command=${oracle}`, '-t', tested, '-w', working, '-b', binaries];
   const args = [...paths, '--denan', '--timeout', '30', '--extra-flags', features.join(' '), ...features];
   const child = spawnSync('wasm-reduce', args, { stdio: 'inherit' });
   if (child.status !== 0 || !existsSync(working)) throw new Error(`wasm-reduce ended with ${child.status}`);
