@@ -28,10 +28,12 @@ bench: dist/wasm2native.js
 
 # The long fuzzing runs; the short ones are part of the tests. Findings are written to build/fuzz/.
 FUZZ_COUNT ?= 1000000
+FUZZ_MODULES ?= 100000
 FUZZ_SEED ?= 1
 fuzz: dist/wasm2native.js
-	$(NODE) scripts/build.mjs test/fuzz/validate_fuzz.ts
+	$(NODE) scripts/build.mjs test/fuzz/validate_fuzz.ts test/fuzz/module_fuzz.ts
 	$(NODE) build/test/fuzz/validate_fuzz.js --count $(FUZZ_COUNT) --seed $(FUZZ_SEED)
+	$(NODE) build/test/fuzz/module_fuzz.js --count $(FUZZ_MODULES) --seed $(FUZZ_SEED)000
 
 lint: node_modules/.package-lock.json
 	node_modules/.bin/tsc --noEmit -p .

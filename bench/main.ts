@@ -244,15 +244,20 @@ function main(): number {
 
   const results: Record<string, Result> = {};
   let failures = 0;
-  for (const program of phases.size === 1 && phases.has('startup') ? [] : programs) {
+  const attempt = (program: Program): Result | null => {
     try {
-      results[program.name] = benchmark(program, variants, phases);
+      return benchmark(program, variants, phases);
     } catch (error) {
       failures++;
       console.log(`FAILED: ${program.name}: ${error instanceof Error ? error.message : String(error)}\n`);
+      return null;
     }
+  };
+  for (const program of phases.size === 1 && phases.has('startup') ? [] : programs) {
+    const result = attempt(program);
+    if (result !== null) results[program.name] = result;
   }
-  const hello = phases.has('startup') ? benchmark(HELLO, variants, phases) : null;
+  const hello = phases.has('startup') ? attempt(HELLO) : null;
 
   if (phases.has('run')) timeTable('run time (CPU)', variants, results, 'run');
   if (phases.has('compile')) {
