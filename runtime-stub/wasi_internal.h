@@ -235,6 +235,8 @@ void wasi_close_entry(w2n_wasi *c, wasi_entry *e);
 void wasi_dirbuf_free(wasi_dirbuf *d);
 uint8_t wasi_filetype(mode_t mode);
 uint8_t wasi_socket_type(int host);
+/* The rights to seek for a character device: none on a terminal. */
+uint64_t wasi_device_rights(int host);
 /* Fills a free standard descriptor with a socket that is connected to nothing, so that no later open gets 0 to 2. */
 void wasi_plug(int host);
 

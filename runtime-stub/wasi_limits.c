@@ -108,17 +108,17 @@ static void allow_all(program *p, const uint16_t *calls, size_t n) {
   for (size_t i = 0; i < n; i++) allow(p, calls[i]);
 }
 
-/* Allows `call` if the test of the low half of argument `index` says `pass`. */
+/* Allows `call` if the test of the low half of argument `index` says `pass`; else goes on. */
 static void allow_if(program *p, uint32_t call, uint32_t index, uint16_t test, uint32_t value, bool pass) {
   emit(p, IF_EQUAL, call, 0, 4);
   emit(p, LOAD, ARGUMENTS + 8 * index, 0, 0); /* little-endian */
   emit(p, test, value, !pass, pass);
   emit(p, RETURN, ALLOW, 0, 0);
-  emit(p, RETURN, REFUSE, 0, 0);
+  emit(p, LOAD, NUMBER, 0, 0);
 }
 
 const char *wasi_install_seccomp(const w2n_wasi *c) {
-  enum { EXEC = 4, READABLE = 0x541b, UNIX_FAMILY = 1, NO_NEW_PRIVS = 38, SET_SECCOMP = 22, FILTER_MODE = 2 };
+  enum { EXEC = 4, READABLE = 0x541b, WINDOW_SIZE = 0x5413, UNIX_FAMILY = 1, NO_NEW_PRIVS = 38, SET_SECCOMP = 22, FILTER_MODE = 2 };
   static program p; /* 2 KiB, used once */
   bool dirs = false, socks = false;
   for (uint32_t i = 0; i < c->count; i++) {
@@ -140,6 +140,7 @@ const char *wasi_install_seccomp(const w2n_wasi *c) {
   allow_if(&p, SYS_mmap, 2, IF_ANY_BIT, EXEC, false);
   allow_if(&p, SYS_mprotect, 2, IF_ANY_BIT, EXEC, false);
   allow_if(&p, SYS_ioctl, 1, IF_EQUAL, READABLE, true);
+  allow_if(&p, SYS_ioctl, 1, IF_EQUAL, WINDOW_SIZE, true); /* Is it a terminal? */
   allow_if(&p, SYS_socket, 0, IF_EQUAL, UNIX_FAMILY, true); /* wasi_plug; it cannot be connected. */
   emit(&p, RETURN, REFUSE, 0, 0);
   filter f = {p.n, p.code};

@@ -37,6 +37,7 @@ static int32_t inspect(w2n_wasi *c, wasi_entry *e, int fd, bool writable, wasi_e
   else if (S_ISFIFO(st.st_mode)) file->bits |= WASI_FIFO;
   else if (!c->allow_devices) return WASI_NOTCAPABLE;
   if (S_ISBLK(st.st_mode)) applicable = WASI_R_FILE;
+  if (S_ISCHR(st.st_mode)) applicable |= wasi_device_rights(fd);
   int32_t r = wasi_check_device(c, e, fd, st.st_dev);
   if (r != WASI_OK) return r;
   if (!writable) applicable &= ~(WASI_R_WRITE | WASI_R_ALLOCATE | WASI_R_FILESTAT_SET_SIZE);

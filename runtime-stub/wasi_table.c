@@ -2,6 +2,7 @@
  * descriptors. The lowest free number is given out first, as POSIX does. */
 #include "wasi_internal.h"
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 uint8_t wasi_filetype(mode_t mode) {
@@ -21,6 +22,13 @@ uint8_t wasi_socket_type(int host) {
                                                                                           : WASI_TYPE_STREAM;
 }
 
+/* C libraries take a character device for a terminal unless one may seek on it (isatty of wasi-libc): what is no terminal
+ * has these rights, and lseek on /dev/null succeeds indeed. */
+uint64_t wasi_device_rights(int host) {
+  struct winsize size;
+  return ioctl(host, TIOCGWINSZ, &size) == 0 ? 0 : WASI_R_SEEK | WASI_R_TELL;
+}
+
 static int32_t probe(wasi_entry *e) {
   struct stat st;
   int flags;
@@ -29,6 +37,7 @@ static int32_t probe(wasi_entry *e) {
   if (S_ISFIFO(st.st_mode)) e->bits |= WASI_FIFO;
   if (flags & O_APPEND) e->flags |= WASI_APPEND;
   if (S_ISREG(st.st_mode)) e->base |= WASI_R_SEEK | WASI_R_TELL | WASI_R_ADVISE;
+  if (S_ISCHR(st.st_mode)) e->base |= wasi_device_rights(e->host);
   if (S_ISSOCK(st.st_mode)) e->base |= WASI_R_SHUTDOWN | (e->base & WASI_R_READ ? WASI_R_ACCEPT : 0);
   if (S_ISDIR(st.st_mode)) e->base = WASI_R_FILESTAT_GET;
   e->bits &= (uint8_t)~WASI_UNPROBED;

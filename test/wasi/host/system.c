@@ -219,6 +219,34 @@ static void devices(void) {
   CHECK(fd_close(fd), OK);
 }
 
+/* A terminal, opened by the name of its device below a granted /dev, and devices that are none: the rights to seek tell
+ * C libraries which is which (isatty). */
+static void terminals(void) {
+  static const char *const devices[] = {"null", "zero", NULL};
+  int master = posix_openpt(O_RDWR | O_NOCTTY);
+  CHECK(master >= 0, true);
+  CHECK(grantpt(master) == 0 && unlockpt(master) == 0, true);
+  const char *terminal = ptsname(master);
+  w2n_wasi *a = w2n_wasi_new();
+  w2n_wasi_set(a, W2N_WASI_ALLOW_DEVICES, 1);
+  for (int i = 0; i < 3; i++) CHECK(w2n_wasi_add_dir(a, "/dev", "/dev"), 0); /* The last is GRANT. */
+  CHECK(w2n_wasi_add_dir(a, "/dev", "/dev"), 0);
+  CHECK(w2n_wasi_attach(guest_instance, a), 0);
+  for (int i = 0; i < 3; i++) {
+    const char *name = devices[i] != NULL ? devices[i] : terminal + 5; /* behind "/dev/" */
+    i32 fd;
+    CHECK(open_at(GRANT, 0, name, 0, R_READ | R_WRITE | R_SEEK | R_TELL, 0, &fd), OK);
+    CHECK(fd_fdstat_get(fd, OUT), OK);
+    CHECK(*at(area), T_CHARACTER);
+    CHECK(load64(area + 8) & (R_SEEK | R_TELL), devices[i] != NULL ? R_SEEK | R_TELL : 0);
+    CHECK(fd_tell(fd, OUT), devices[i] != NULL ? OK : SPIPE);
+    CHECK(fd_close(fd), OK);
+  }
+  CHECK(w2n_wasi_attach(guest_instance, NULL), 0);
+  w2n_wasi_free(a);
+  close(master);
+}
+
 /* ---- limits ---- */
 
 static void limits(void) {
@@ -309,6 +337,7 @@ void scenario(void) {
   }
   contexts();
   devices();
+  terminals();
   limits();
   pipes();
   sockets();
