@@ -60,16 +60,9 @@ static void table_init(w2n_instance *inst, uint64_t dst, uint64_t src, uint64_t 
 
 static void elem_drop(w2n_instance *inst, uint32_t seg) { inst->dropped_elem[seg / 64] |= (uint64_t)1 << seg % 64; }
 
-static void *table_get(w2n_instance *inst, uint64_t i, uint32_t table) {
-  w2n_table *t = w2n_get_table(inst, table);
-  if (i >= t->size) w2n_trap_from(inst, W2N_TRAP_TABLE_OUT_OF_BOUNDS);
-  return t->elems[i];
-}
-
-static void table_set(w2n_instance *inst, uint64_t i, void *val, uint32_t table) {
-  w2n_table *t = w2n_get_table(inst, table);
-  if (i >= t->size) w2n_trap_from(inst, W2N_TRAP_TABLE_OUT_OF_BOUNDS);
-  t->elems[i] = val;
+static uint32_t is_subtype(w2n_instance *inst, uint32_t sub_id, uint32_t super_id) {
+  (void)inst;
+  return w2n_type_is_subtype(sub_id, super_id);
 }
 
 static void call_export(w2n_instance *inst, const w2n_func *f, w2n_value *vals) {
@@ -82,5 +75,5 @@ static void trap(w2n_instance *inst, uint32_t kind) { w2n_trap_from(inst, kind);
 
 const w2n_helpers w2n_helper_table = {
     trap,        call_export, memory_grow,          memory_copy, memory_fill, memory_init, data_drop,
-    table_grow,  table_fill,  table_copy,           table_init,  elem_drop,   table_get,   table_set,
+    table_grow,  table_fill,  table_copy,           table_init,  elem_drop,   is_subtype,
 };

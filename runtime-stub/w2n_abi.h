@@ -229,8 +229,7 @@ enum {
   W2N_H_TABLE_COPY,
   W2N_H_TABLE_INIT,
   W2N_H_ELEM_DROP,
-  W2N_H_TABLE_GET,
-  W2N_H_TABLE_SET,
+  W2N_H_IS_SUBTYPE,
   W2N_HELPERS
 };
 
@@ -247,8 +246,7 @@ typedef struct w2n_helpers {
   void (*table_copy)(w2n_instance *, uint64_t dst, uint64_t src, uint64_t n, uint32_t dst_table, uint32_t src_table);
   void (*table_init)(w2n_instance *, uint64_t dst, uint64_t src, uint64_t n, uint32_t table, uint32_t seg);
   void (*elem_drop)(w2n_instance *, uint32_t seg);
-  void *(*table_get)(w2n_instance *, uint64_t i, uint32_t table);
-  void (*table_set)(w2n_instance *, uint64_t i, void *val, uint32_t table);
+  uint32_t (*is_subtype)(w2n_instance *, uint32_t sub_id, uint32_t super_id);
 } w2n_helpers;
 
 /* One call from C into wasm; a chain through `prev` for each thread. */

@@ -302,8 +302,7 @@ export const enum Helper {
   TableCopy,
   TableInit,
   ElemDrop,
-  TableGet,
-  TableSet,
+  IsSubtype,
   Count,
 }
 

@@ -1,10 +1,11 @@
 // Calls: direct, of imports, through tables and through references.
-import { ClosedEntry, Func as FuncRef, Instance, Table, TrapKind } from '../abi/layout.ts';
+import { ClosedEntry, Func as FuncRef, Helper, Instance, Table, TrapKind } from '../abi/layout.ts';
 import { Op } from '../ir/opcodes.ts';
 import { BlockFlag, type Value } from '../ir/func.ts';
 import { Access, IntCC, Region, Type } from '../ir/types.ts';
+import { OpenWorldNeeded } from './closed_world.ts';
 import { Op as Wasm } from './opcodes.ts';
-import type { Translator } from './translate.ts';
+import { callHelper, type Translator } from './translate.ts';
 import { isNull } from './translate_control.ts';
 import { elementAddress, elementRegion } from './translate_table.ts';
 
@@ -74,14 +75,42 @@ function indirectCallee(t: Translator, table: number, type: number, index: Value
   const actual = build.nload(Type.I32, ref, FuncRef.TypeId, Region.Const);
   const typeIds = build.ctxConst(Type.I64, Instance.TypeIds);
   const expected = build.nload(Type.I32, typeIds, module.types.canonical.data[type] * 4, Region.Const);
-  build.trapIf(build.icmp(IntCC.Ne, actual, expected), TrapKind.IndirectCallType);
+  const differs = build.icmp(IntCC.Ne, actual, expected);
+  if (module.types.final.data[type] !== 0) build.trapIf(differs, TrapKind.IndirectCallType);
+  else checkSubtype(t, differs, actual, expected);
   return ref;
+}
+
+/** Traps if the types differ and the actual one is not below the expected one: for types that may have subtypes. */
+function checkSubtype(t: Translator, differs: Value, actual: Value, expected: Value): void {
+  const { build, ssa, func, list } = t;
+  const other = ssa.newBlock();
+  const done = ssa.newBlock();
+  const branch = build.unary(Op.BrIf, Type.None, differs);
+  func.imm[branch] = ssa.newEdge(other, list.data, 0, 0);
+  ssa.newEdge(done, list.data, 0, 0);
+  func.imm2[branch] = 2;
+  ssa.seal(other);
+  ssa.switchTo(other);
+  func.blockFlags[other] = BlockFlag.Cold;
+  list.clear();
+  list.push(actual);
+  list.push(expected);
+  const below = callHelper(t, Helper.IsSubtype, Type.I32);
+  list.clear();
+  build.trapIf(build.icmp(IntCC.Eq, below, build.iconst(Type.I32, 0)), TrapKind.IndirectCallType);
+  const jump = build.append(Op.Jump, Type.None);
+  func.imm[jump] = ssa.newEdge(done, list.data, 0, 0);
+  func.imm2[jump] = 1;
+  ssa.seal(done);
+  ssa.switchTo(done);
 }
 
 /** Address of the code at `index` of a closed table, checked likewise: entries of one function type only. */
 function closedCallee(t: Translator, table: number, type: number, index: Value): Value {
   const { build, ssa, func, layout, module } = t;
-  const { canonical } = module.types;
+  const { canonical, final } = module.types;
+  if (final.data[type] === 0) throw new OpenWorldNeeded();
   const size = build.iconst(Type.I32, module.tables[table].min);
   build.trapIf(build.icmp(IntCC.GeU, index, size), TrapKind.UndefinedElement);
   const image = build.ctxConst(Type.I64, layout.tableOffset[table] + Table.Elems);
