@@ -162,7 +162,8 @@ export function firstDifference(v8: Outcome, ours: Outcome, calls: readonly Call
       ? null
       : `V8 ${v8.stopped || 'ends'}, compiled ${ours.stopped || 'ends'}`;
   for (const part of ['log', 'memories', 'globals'] as const)
-    if (String(v8[part]) !== String(ours[part])) return `${part}: V8 ${v8[part]}, compiled ${ours[part]}`;
+    if (String(v8[part]) !== String(ours[part]))
+      return `${part}: V8 ${String(v8[part])}, compiled ${String(ours[part])}`;
   return null;
 }
 
