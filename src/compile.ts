@@ -28,6 +28,7 @@ import {
   type Isa,
   type IsaOptions,
 } from './isa/contract.ts';
+import { aarch64 } from './isa/aarch64/isa.ts';
 import { x64 } from './isa/x64/isa.ts';
 import { buildImage } from './module/image.ts';
 import { buildObject, type PlacedCode } from './module/object.ts';
@@ -163,10 +164,10 @@ export class ModuleCompiler {
     this.placeExportThunks();
 
     const names = readNames(module);
-    const image = buildImage(module);
+    const image = buildImage(module, this.options.target);
     const utf8 = new TextEncoder();
     const facts = {
-      imageMerged: image.length > 0,
+      imageMerged: image.merged,
       config: this.options.config,
       names: Array.from({ length: module.funcCount }, (_, f) => utf8.encode(names.functions.get(f) ?? '')),
     };
@@ -267,8 +268,7 @@ export class ModuleCompiler {
 }
 
 function isaOf(options: CompileOptions): Isa {
-  if (options.target.isa === 'x86_64') return x64;
-  throw new RangeError(`no code generator for ${options.target.isa}`);
+  return options.target.isa === 'x86_64' ? x64 : aarch64;
 }
 
 function tableEntry(placed: PlacedCode): PlacedFunction {

@@ -32,7 +32,7 @@ export const UNWIND_ROW = 4;
 export interface FrameInfo {
   /** x86_64: bytes below the saved registers. aarch64: bytes from the stack pointer in the body to the frame's end. */
   readonly frameBytes: number;
-  /** Bit r: physical register r of the integer file is saved; bits from 16 on aarch64 vector registers 8..15. */
+  /** Bit r: physical register r of the integer file is saved; on aarch64 bits 8..15 are vector registers. */
   readonly savedMask: number;
   /** Bytes of stack arguments that the function pops. */
   readonly stackArgBytes: number;

@@ -1,0 +1,501 @@
+// Writes allocated VCode as aarch64 code: prologue, instructions by their rows, pseudo instructions as short sequences,
+// epilogues, and the unwind operations of all of it.
+//
+// Frame, from high addresses to low: saved vector registers, saved integer registers, frame record {x29, x30} (x29 points
+// to it), instance slot and spill slots, outgoing area (sp). Functions without calls, saved registers and slots have no
+// frame. x16 is scratch inside the code of one instruction, x17 holds the callee of an indirect call.
+import { Func as FuncLayout, Instance } from '../../abi/layout.ts';
+import type { CodeBuffer } from '../../emit/code_buffer.ts';
+import { RegClass, SLOT_BASE } from '../../regalloc/door.ts';
+import type { RegallocOutput } from '../../regalloc/door.ts';
+import { blockLabels, emitBlocks } from '../emit_function.ts';
+import type { EmitHooks } from '../emit_function.ts';
+import { alignUp, Unwind, UnwindRows } from '../frame.ts';
+import type { FrameInfo } from '../frame.ts';
+import { Mem, MemField } from '../vcode.ts';
+import type { VCode } from '../vcode.ts';
+import {
+  enc,
+  encAddImm,
+  encAdr,
+  encCall,
+  encConst,
+  encFarDisplacement,
+  encLiteral,
+  encMem,
+  encMemIndexed,
+  encPair,
+  encTailJump,
+  fitsDisplacement,
+} from './encoder.ts';
+import { floatImm32, floatImm64 } from './immediates.ts';
+import { A, CallFlag, Cond, Extend, P, ROLE, Role } from './instructions.ts';
+import { SCALED_INDEX, WIDE_INDEX } from './machine.ts';
+import { dwarfReg, Reg, SAVED_INTS, SAVED_VECS, SCRATCH_VEC } from './registers.ts';
+
+/** Frames above this touch each page, so that they cannot step over the guard below the stack. */
+const PROBE_ABOVE = 512 * 1024;
+const PAGE = 4096;
+
+/** What a function needs of its frame besides spill slots. */
+export interface FrameNeeds {
+  readonly outgoingBytes: number;
+  readonly hasCalls: boolean;
+  readonly savesInstance: boolean;
+  readonly stackArgBytes: number;
+}
+
+export class A64Emitter implements EmitHooks {
+  private vcode!: VCode;
+  private out!: RegallocOutput;
+  private readonly unwind = new UnwindRows();
+  private firstLabel = 0;
+  private hasFrame = false;
+  /** Offsets from the stack pointer in the body. */
+  private slotBase = 0;
+  private instanceSlot = 0;
+  /** Bytes below the frame record; from the record to the incoming area. */
+  private localBytes = 0;
+  private savedBytes = 0;
+  /** Registers saved behind the record, in order. */
+  private readonly saved: number[] = [];
+  private savedMask = 0;
+  private argBytes = 0;
+
+  constructor(private readonly buffer: CodeBuffer) {}
+
+  /** Emits a whole function into the (reset) buffer; the caller finishes the buffer and then asks for `frame`. */
+  emit(vcode: VCode, out: RegallocOutput, needs: FrameNeeds, padBlocks: number): number {
+    this.vcode = vcode;
+    this.out = out;
+    this.unwind.clear();
+    this.saved.length = 0;
+    this.savedMask = 0;
+    for (const reg of SAVED_INTS) if (out.regsWritten[reg] !== 0) this.saved.push(reg);
+    for (const reg of SAVED_VECS) if (out.regsWritten[reg] !== 0) this.saved.push(reg);
+    for (const reg of this.saved) this.savedMask |= 1 << (reg & 31);
+    this.argBytes = needs.stackArgBytes;
+    this.slotBase = alignUp(needs.outgoingBytes, 16);
+    this.instanceSlot = this.slotBase + 8 * out.numSlots;
+    this.localBytes = alignUp(this.instanceSlot + (needs.savesInstance ? 8 : 0), 16);
+    this.hasFrame = needs.hasCalls || this.localBytes > 0 || this.saved.length > 0;
+    this.savedBytes = this.hasFrame ? alignUp(16 + 8 * this.saved.length, 16) : 0;
+    const { buffer } = this;
+    this.firstLabel = blockLabels(vcode, buffer);
+    const prologueBytes = this.prologue();
+    if (needs.savesInstance) encMem(buffer, A.Str + 1, Reg.X28, Reg.Sp, this.instanceSlot);
+    buffer.afterInstruction();
+    emitBlocks(vcode, out, buffer, this.firstLabel, this, padBlocks);
+    return prologueBytes;
+  }
+
+  /** Facts about the frame of the function emitted last; valid once the buffer is finished. */
+  frame(prologueBytes: number): FrameInfo {
+    return {
+      frameBytes: this.localBytes + this.savedBytes,
+      savedMask: this.savedMask,
+      stackArgBytes: this.argBytes,
+      prologueBytes,
+      unwind: this.unwind.finish(this.buffer.marks),
+    };
+  }
+
+  // ---- Frame ----
+
+  /** Returns the bytes up to where x29 is set: before them the return address is in x30 and x29 still the caller's. */
+  private prologue(): number {
+    const { buffer } = this;
+    if (this.argBytes > 0) this.unwindHere(Unwind.CfaOffset, this.argBytes, 0);
+    if (!this.hasFrame) return 0;
+    encPair(buffer, A.Stp + 1, Reg.Fp, Reg.Lr, Reg.Sp, -this.savedBytes);
+    const cfa = this.savedBytes + this.argBytes;
+    this.unwindHere(Unwind.CfaOffset, cfa, 0);
+    this.unwindHere(Unwind.Saved, Reg.Fp, -cfa);
+    this.unwindHere(Unwind.Saved, Reg.Lr, 8 - cfa);
+    enc(buffer, A.AddI + 1, Reg.Fp, Reg.Sp, 0, 0);
+    const prologueBytes = buffer.length;
+    this.unwindHere(Unwind.CfaRegister, Reg.Fp, cfa);
+    this.savedRegisters(false);
+    for (let k = 0; k < this.saved.length; k++) this.unwindHere(Unwind.Saved, dwarfReg(this.saved[k]), 16 + 8 * k - cfa);
+    if (this.localBytes > PROBE_ABOVE) this.probe(this.localBytes);
+    encAddImm(buffer, Reg.Sp, Reg.Sp, -this.localBytes);
+    return prologueBytes;
+  }
+
+  /** Stores or loads the saved registers at their places behind the record, by pairs of one file. */
+  private savedRegisters(loads: boolean): void {
+    const { buffer, saved } = this;
+    for (let k = 0; k < saved.length; k++) {
+      const vec = saved[k] >= SAVED_VECS[0];
+      const disp = 16 + 8 * k;
+      if (k + 1 < saved.length && saved[k + 1] >= SAVED_VECS[0] === vec) {
+        encPair(buffer, vec ? (loads ? A.LdpF : A.StpF) : loads ? A.Ldp : A.Stp, saved[k], saved[k + 1], Reg.Fp, disp);
+        k++;
+      } else encMem(buffer, vec ? (loads ? A.LdrF : A.StrF) + 1 : (loads ? A.Ldr : A.Str) + 1, saved[k], Reg.Fp, disp);
+    }
+  }
+
+  /** Touches every page of the frame, downwards. */
+  private probe(bytes: number): void {
+    const { buffer } = this;
+    // x16 = sp - bytes, x17 goes there in steps.
+    encConst(buffer, Reg.X16, bytes, 0);
+    enc(buffer, A.SubExt + 1, Reg.X16, Reg.Sp, Reg.X16, Extend.Uxtx << 3);
+    enc(buffer, A.AddI + 1, Reg.X17, Reg.Sp, 0, 0);
+    enc(buffer, A.SubI + 1, Reg.X17, Reg.X17, 0, 0x1000 | (PAGE >> 12));
+    encMem(buffer, A.Ldr + 1, Reg.Zr, Reg.X17, 0);
+    enc(buffer, A.Cmp + 1, 0, Reg.X17, Reg.X16);
+    // b.hi back to the sub
+    buffer.put4(0x54000008 | ((-3 & 0x7ffff) << 5));
+  }
+
+  /** Restores all but the stack arguments' place: sp as at entry, x29 and x30 the caller's. */
+  private epilogue(): void {
+    if (!this.hasFrame) return;
+    const { buffer } = this;
+    const cfa = this.savedBytes + this.argBytes;
+    this.savedRegisters(true);
+    for (const reg of this.saved) this.unwindHere(Unwind.Restored, dwarfReg(reg), 0);
+    if (this.localBytes > 0) enc(buffer, A.AddI + 1, Reg.Sp, Reg.Fp, 0, 0);
+    this.unwindHere(Unwind.CfaOffset, cfa, 0);
+    encPair(buffer, A.Ldp + 2, Reg.Fp, Reg.Lr, Reg.Sp, this.savedBytes);
+    this.unwindHere(Unwind.CfaOffset, this.argBytes, 0);
+    this.unwindHere(Unwind.Restored, Reg.Fp, 0);
+    this.unwindHere(Unwind.Restored, Reg.Lr, 0);
+  }
+
+  private unwindHere(kind: Unwind, a: number, b: number): void {
+    this.unwind.add(this.buffer.mark(), kind, a, b);
+  }
+
+  /** Behind a return or tail jump: other code of the function has the whole frame. */
+  private restoreUnwind(): void {
+    const cfa = this.savedBytes + this.argBytes;
+    if (!this.hasFrame) {
+      if (this.argBytes > 0) this.unwindHere(Unwind.CfaOffset, cfa, 0);
+      return;
+    }
+    this.unwindHere(Unwind.CfaRegister, Reg.Fp, cfa);
+    this.unwindHere(Unwind.Saved, Reg.Fp, -cfa);
+    this.unwindHere(Unwind.Saved, Reg.Lr, 8 - cfa);
+    for (let k = 0; k < this.saved.length; k++) this.unwindHere(Unwind.Saved, dwarfReg(this.saved[k]), 16 + 8 * k - cfa);
+  }
+
+  // ---- Moves ----
+
+  move(from: number, to: number, regClass: number): void {
+    const { buffer } = this;
+    if (to >= SLOT_BASE) {
+      const x = regClass === RegClass.Int ? A.Str + 1 : regClass === RegClass.Float ? A.StrF + 1 : A.StrQ;
+      encMem(buffer, x, from, Reg.Sp, this.slotOffset(to));
+    } else if (from >= SLOT_BASE) {
+      const x = regClass === RegClass.Int ? A.Ldr + 1 : regClass === RegClass.Float ? A.LdrF + 1 : A.LdrQ;
+      encMem(buffer, x, to, Reg.Sp, this.slotOffset(from));
+    } else if (from !== to) {
+      if (regClass === RegClass.Int) enc(buffer, A.Mov + 1, to, 0, from);
+      else enc(buffer, regClass === RegClass.Float ? A.Fmov + 1 : A.MovQ, to, from, 0);
+    }
+  }
+
+  rematerialize(raw: number, to: number): void {
+    const { vcode, buffer } = this;
+    const low = vcode.imm[raw];
+    const high = vcode.imm2[raw];
+    const pooled = vcode.mem[raw] !== 0;
+    switch (vcode.op[raw]) {
+      case P.Const:
+        if (pooled) encLiteral(buffer, A.Ldr + 1, to, this.constantLabel(vcode.disp[raw]));
+        else encConst(buffer, to, low, high);
+        return;
+      case P.FloatConst:
+      case P.FloatConst + 1: {
+        const d = vcode.op[raw] - P.FloatConst;
+        if (pooled) encLiteral(buffer, A.LdrF + d, to, this.constantLabel(vcode.disp[raw]));
+        else if (low === 0 && (d === 0 || high === 0)) enc(buffer, A.MoviZero, to, 0, 0);
+        else enc(buffer, A.FmovI + d, to, 0, 0, d === 1 ? floatImm64(low, high) : floatImm32(low));
+        return;
+      }
+      case P.VecConst:
+        if (pooled) encLiteral(buffer, A.LdrQ, to, this.constantLabel(vcode.disp[raw]));
+        else enc(buffer, A.MoviZeroQ, to, 0, 0);
+        return;
+      default:
+        throw new Error(`instruction ${vcode.op[raw]} is no constant`);
+    }
+  }
+
+  private slotOffset(location: number): number {
+    return this.slotBase + 8 * (location - SLOT_BASE);
+  }
+
+  private constantLabel(index: number): number {
+    const { constants, constantWords } = this.vcode;
+    return this.buffer.constant(constantWords.data, constants.data[2 * index], constants.data[2 * index + 1]);
+  }
+
+  // ---- Instructions ----
+
+  instruction(i: number): void {
+    const { vcode, buffer } = this;
+    const raw = vcode.order[i];
+    const x = vcode.op[raw];
+    const at = vcode.operandStart[i];
+    if (x >= A.FirstPseudo) {
+      this.pseudo(x, raw, at, vcode.operandStart[i + 1]);
+      return;
+    }
+    const { operandLoc: loc } = this.out;
+    const imm = vcode.imm[raw];
+    switch (ROLE[x]) {
+      case Role.D:
+        enc(buffer, x, loc[at], 0, 0, imm);
+        break;
+      case Role.DN:
+        enc(buffer, x, loc[at], loc[at + 1], 0, imm);
+        break;
+      case Role.DM:
+        enc(buffer, x, loc[at], 0, loc[at + 1], imm);
+        break;
+      case Role.DNM:
+        enc(buffer, x, loc[at], loc[at + 1], loc[at + 2], imm);
+        break;
+      case Role.DNMA:
+        enc(buffer, x, loc[at], loc[at + 1], loc[at + 2], 0, loc[at + 3]);
+        break;
+      case Role.ModifyN:
+        enc(buffer, x, loc[at], loc[at + 2], 0, imm);
+        break;
+      case Role.N:
+        enc(buffer, x, 0, loc[at], 0, imm);
+        break;
+      case Role.NM:
+        enc(buffer, x, 0, loc[at], loc[at + 1], imm);
+        break;
+      case Role.Load:
+        this.access(x, raw, at, loc[at]);
+        break;
+      case Role.Store:
+        this.access(x, raw, at, vcode.aux[raw] === 1 ? Reg.Zr : loc[at]);
+        break;
+      default:
+        throw new Error(`instruction ${x} has no operands to emit`);
+    }
+  }
+
+  /** Load or store of register t. */
+  private access(x: number, raw: number, at: number, t: number): void {
+    const { vcode } = this;
+    const { operandLoc } = this.out;
+    const mem = vcode.mem[raw];
+    const disp = vcode.disp[raw];
+    switch (mem & MemField.KindMask) {
+      case Mem.Base:
+        this.baseAccess(x, raw, at, t, operandLoc[at + ((mem >> MemField.BaseShift) & MemField.OperandMask)]);
+        break;
+      case Mem.Memory0:
+        this.baseAccess(x, raw, at, t, Reg.X27);
+        break;
+      case Mem.Instance:
+        encMem(this.buffer, x, t, Reg.X28, disp);
+        break;
+      case Mem.Outgoing:
+        encMem(this.buffer, x, t, Reg.Sp, disp);
+        break;
+      case Mem.Incoming:
+        // Behind the record, or at the stack pointer of a function without a frame.
+        if (this.hasFrame) encMem(this.buffer, x, t, Reg.Fp, this.savedBytes + disp);
+        else encMem(this.buffer, x, t, Reg.Sp, disp);
+        break;
+      default:
+        throw new Error(`instruction ${x} with memory operand ${mem}`);
+    }
+  }
+
+  private baseAccess(x: number, raw: number, at: number, t: number, base: number): void {
+    const { vcode, buffer } = this;
+    const mem = vcode.mem[raw];
+    const disp = vcode.disp[raw];
+    const indexOperand = (mem >> MemField.IndexShift) & MemField.OperandMask;
+    const far = indexOperand === 0 && !fitsDisplacement(x, disp);
+    if (far) encFarDisplacement(buffer, t, disp);
+    if (vcode.trap[raw] !== 0) buffer.addTrap(buffer.length, vcode.trap[raw], vcode.loc[raw]);
+    if (far) encMemIndexed(buffer, x, t, base, Reg.X16, Extend.Uxtx, false);
+    else if (indexOperand === 0) encMem(buffer, x, t, base, disp);
+    else {
+      const extend = (mem & WIDE_INDEX) !== 0 ? Extend.Uxtx : Extend.Uxtw;
+      encMemIndexed(buffer, x, t, base, this.out.operandLoc[at + indexOperand - 1], extend, (mem & SCALED_INDEX) !== 0);
+    }
+  }
+
+  private pseudo(x: number, raw: number, at: number, end: number): void {
+    const { vcode, buffer } = this;
+    const { operandLoc } = this.out;
+    const imm = vcode.imm[raw];
+    const loc = vcode.loc[raw];
+    switch (x) {
+      case P.Args:
+        return;
+      case P.Copy:
+        this.move(operandLoc[at + 1], operandLoc[at], vcode.vregClass[vcode.operandVReg[at]]);
+        return;
+      case P.Const:
+      case P.FloatConst:
+      case P.FloatConst + 1:
+      case P.VecConst:
+        this.rematerialize(raw, operandLoc[at]);
+        return;
+      case P.Call:
+      case P.CallSlot:
+      case P.CallRef:
+      case P.CallCode:
+        this.call(x, raw);
+        return;
+      case P.TailCall:
+      case P.TailCallSlot:
+      case P.TailCallRef:
+      case P.TailCallCode:
+        this.tailCall(x, raw);
+        return;
+      case P.Return:
+        this.epilogue();
+        if (this.argBytes > 0) {
+          encAddImm(buffer, Reg.Sp, Reg.Sp, this.argBytes);
+          this.unwindHere(Unwind.CfaOffset, 0, 0);
+        }
+        enc(buffer, A.Ret, 0, 0, 0);
+        this.restoreUnwind();
+        return;
+      case P.Trap:
+        buffer.addTrap(buffer.length, vcode.trap[raw], loc);
+        buffer.put4(vcode.trap[raw]);
+        return;
+      case P.TrapIf:
+        buffer.condJump(this.condition(imm, at, end), buffer.deferTrap(vcode.trap[raw], loc));
+        return;
+      case P.Jump:
+        buffer.jump(this.firstLabel + vcode.imm2[raw]);
+        return;
+      case P.Branch:
+        buffer.condJump(this.condition(imm, at, end), this.firstLabel + vcode.imm2[raw]);
+        buffer.jump(this.firstLabel + vcode.aux[raw]);
+        return;
+      case P.AdrTable: {
+        const count = vcode.imm2[raw];
+        const labels = new Int32Array(count);
+        for (let k = 0; k < count; k++) labels[k] = this.firstLabel + vcode.targets.data[imm + k];
+        encAdr(buffer, operandLoc[at], buffer.jumpTable(labels, 0, count));
+        return;
+      }
+      case P.JumpTable:
+        enc(buffer, A.Br, 0, operandLoc[at], 0);
+        return;
+      case P.InstanceAddress:
+        encAddImm(buffer, operandLoc[at], Reg.X28, imm);
+        return;
+      case P.MemoryBase:
+        if (end - at === 1) enc(buffer, A.Mov + 1, operandLoc[at], 0, Reg.X27);
+        else enc(buffer, A.AddExt + 1, operandLoc[at], Reg.X27, operandLoc[at + 1], Extend.Uxtw << 3);
+        return;
+      case P.VecSelect:
+        this.vecSelect(imm, operandLoc[at], operandLoc[at + 1], operandLoc[at + 2]);
+        return;
+      default:
+        throw new Error(`unknown instruction ${x}`);
+    }
+  }
+
+  /** The condition with the register of its operand. */
+  private condition(cond: number, at: number, end: number): number {
+    return end > at ? cond | ((this.out.operandLoc[at] & 31) << Cond.RegShift) : cond;
+  }
+
+  /** 128 bits: jumps over a move. */
+  private vecSelect(cc: number, dst: number, yes: number, no: number): void {
+    const { buffer } = this;
+    const skip = (cond: number): void => buffer.put4(0x54000040 | cond);
+    if (dst === no) {
+      skip(cc ^ 1);
+      enc(buffer, A.MovQ, dst, yes, 0);
+    } else {
+      if (dst !== yes) enc(buffer, A.MovQ, dst, yes, 0);
+      skip(cc);
+      enc(buffer, A.MovQ, dst, no, 0);
+    }
+  }
+
+  // ---- Calls ----
+
+  /** Loads code address (to x17), instance and memory base of a w2n_func. */
+  private enterFunc(base: number, disp: number): void {
+    const { buffer } = this;
+    if (base === Reg.X17) {
+      encMem(buffer, A.Ldr + 1, Reg.X28, base, disp + FuncLayout.Instance);
+      encMem(buffer, A.Ldr + 1, Reg.X17, base, disp + FuncLayout.Code);
+    } else {
+      encMem(buffer, A.Ldr + 1, Reg.X17, base, disp + FuncLayout.Code);
+      encMem(buffer, A.Ldr + 1, Reg.X28, base, disp + FuncLayout.Instance);
+    }
+    encMem(buffer, A.Ldr + 1, Reg.X27, Reg.X28, Instance.Memory0);
+  }
+
+  private call(x: number, raw: number): void {
+    const { vcode, buffer } = this;
+    const argBytes = vcode.imm2[raw];
+    const imm = vcode.imm[raw];
+    if (x === P.Call) encCall(buffer, imm);
+    else {
+      if (x === P.CallSlot) this.enterFunc(Reg.X28, imm);
+      else if (x === P.CallRef) this.enterFunc(Reg.X17, 0);
+      enc(buffer, A.Blr, 0, Reg.X17, 0);
+    }
+    buffer.addCallSite(vcode.loc[raw], -1, -1, argBytes);
+    // The canonical frame address is told by x29.
+    encAddImm(buffer, Reg.Sp, Reg.Sp, -argBytes);
+    if ((vcode.aux[raw] & CallFlag.RestoreInstance) !== 0) {
+      encMem(buffer, A.Ldr + 1, Reg.X28, Reg.Sp, this.instanceSlot);
+      encMem(buffer, A.Ldr + 1, Reg.X27, Reg.X28, Instance.Memory0);
+    }
+  }
+
+  private tailCall(x: number, raw: number): void {
+    const { vcode, buffer } = this;
+    const imm = vcode.imm[raw];
+    const newBytes = vcode.imm2[raw];
+    if (newBytes !== 0 || this.argBytes !== 0) this.replaceFrame(newBytes);
+    else this.epilogue();
+    if (x === P.TailCall) encTailJump(buffer, imm);
+    else {
+      if (x === P.TailCallSlot) this.enterFunc(Reg.X28, imm);
+      else if (x === P.TailCallRef) this.enterFunc(Reg.X17, 0);
+      enc(buffer, A.Br, 0, Reg.X17, 0);
+    }
+    this.restoreUnwind();
+  }
+
+  /**
+   * Leaves the frame with stack arguments of another size: registers are restored from their places, then the new
+   * arguments at the low end of the frame move up to end right below the result area, from the top down since the
+   * ranges may overlap.
+   */
+  private replaceFrame(newBytes: number): void {
+    const { buffer } = this;
+    const frameBytes = this.localBytes + this.savedBytes;
+    const up = frameBytes + this.argBytes - newBytes;
+    if (this.hasFrame) {
+      this.savedRegisters(true);
+      for (const reg of this.saved) this.unwindHere(Unwind.Restored, dwarfReg(reg), 0);
+      encPair(buffer, A.Ldp, Reg.Fp, Reg.Lr, Reg.Fp, 0);
+      this.unwindHere(Unwind.CfaOffset, frameBytes + this.argBytes, 0);
+      this.unwindHere(Unwind.Restored, Reg.Fp, 0);
+      this.unwindHere(Unwind.Restored, Reg.Lr, 0);
+    }
+    // v31 carries them: x16 may be needed for an offset, x17 holds the callee.
+    for (let offset = newBytes - 16; offset >= 0 && up !== 0; offset -= 16) {
+      encMem(buffer, A.LdrQ, SCRATCH_VEC, Reg.Sp, offset);
+      encMem(buffer, A.StrQ, SCRATCH_VEC, Reg.Sp, up + offset);
+      buffer.afterInstruction();
+    }
+    encAddImm(buffer, Reg.Sp, Reg.Sp, up);
+    this.unwindHere(Unwind.CfaOffset, newBytes, 0);
+  }
+}

@@ -1,0 +1,253 @@
+// Selection of aarch64 instructions: comparisons, selection, branches, traps on conditions.
+//
+// `flagsOf` writes the instruction that sets the flags for a truth value and tells the condition; its user follows at
+// once, nothing in between touches flags (copies and constants of the allocator do not). Branches and traps may test a
+// register instead (`testOf`). Every float comparison is one condition, and so is its inverse.
+import type { Value } from '../../ir/func.ts';
+import { Op } from '../../ir/opcodes.ts';
+import { IntCC, Type } from '../../ir/types.ts';
+import { log2Exact } from '../../support/int64.ts';
+import { Mem, MemField, Opnd, RawFlag } from '../vcode.ts';
+import { arithmeticImm } from './immediates.ts';
+import { A, CC, Cond, P } from './instructions.ts';
+import { logicalField } from './lower_integer.ts';
+import type { L } from './machine.ts';
+import { def, defConst, intTemp, isDouble, isZero, operandReg, rrr, SCALED_INDEX, smallConst, useR, useRR, WIDE_INDEX, wide } from './machine.ts';
+
+/** Conditions of IntCC, and IntCC with the operands exchanged. */
+const INT_CC = Int32Array.of(CC.Eq, CC.Ne, CC.Lt, CC.Ge, CC.Lo, CC.Hs, CC.Gt, CC.Le, CC.Hi, CC.Ls);
+const SWAPPED = Int32Array.of(
+  IntCC.Eq,
+  IntCC.Ne,
+  IntCC.GtS,
+  IntCC.LeS,
+  IntCC.GtU,
+  IntCC.LeU,
+  IntCC.LtS,
+  IntCC.GeS,
+  IntCC.LtU,
+  IntCC.GeU,
+);
+/** Conditions of FloatCC behind fcmp: false when unordered, but for Ne. */
+const FLOAT_CC = Int32Array.of(CC.Eq, CC.Ne, CC.Mi, CC.Gt, CC.Ls, CC.Ge);
+
+/** The value behind eqz of truth values; `flipped` tells whether their number was odd. */
+let flipped = 0;
+function skipNot(l: L, value: Value): Value {
+  const f = l.func;
+  let v = value;
+  flipped = 0;
+  while (f.op[v] === Op.ICmp && f.imm[v] === IntCC.Eq && isZero(l, f.arg(v, 1)) && l.vregOf[v] < 0) {
+    const inner = f.arg(v, 0);
+    if (f.op[inner] !== Op.ICmp && f.op[inner] !== Op.FCmp) break;
+    flipped ^= 1;
+    v = inner;
+  }
+  return v;
+}
+
+/** Sets the flags for `value` (an I32): the condition that says it is not zero. */
+export function flagsOf(l: L, value: Value): number {
+  const f = l.func;
+  const v = skipNot(l, value);
+  const flip = flipped;
+  if (l.vregOf[v] < 0) {
+    if (f.op[v] === Op.ICmp) return compare(l, v) ^ flip;
+    if (f.op[v] === Op.FCmp) return floatCompare(l, v) ^ flip;
+    if (f.op[v] === Op.And && l.single(v)) {
+      testAnd(l, v);
+      return CC.Ne ^ flip;
+    }
+  }
+  useR(l, A.CmpI, operandReg(l, v, 0), 0);
+  return CC.Ne ^ flip;
+}
+
+function compare(l: L, v: Value): number {
+  const f = l.func;
+  let a = f.arg(v, 0);
+  let b = f.arg(v, 1);
+  let cc = f.imm[v];
+  const w = wide(l, a);
+  if (l.isConst(a) && !l.isConst(b)) {
+    const swap = a;
+    a = b;
+    b = swap;
+    cc = SWAPPED[cc];
+  }
+  if (isZero(l, b) && f.op[a] === Op.And && l.single(a) && cc !== IntCC.LtU && cc !== IntCC.GeU && cc !== IntCC.GtU && cc !== IntCC.LeU) {
+    testAnd(l, a);
+    return INT_CC[cc];
+  }
+  const constant = smallConst(l, b);
+  const field = arithmeticImm(Math.abs(constant));
+  if (field >= 0) {
+    useR(l, (constant < 0 ? A.CmnI : A.CmpI) + w, operandReg(l, a, w), field);
+    return INT_CC[cc];
+  }
+  const ra = operandReg(l, a, w);
+  useRR(l, A.Cmp + w, ra, operandReg(l, b, w));
+  return INT_CC[cc];
+}
+
+/** tst of the operands of an And that nobody else needs. Carry and overflow are clear. */
+function testAnd(l: L, and: Value): void {
+  const f = l.func;
+  const w = wide(l, and);
+  const b = f.arg(and, 1);
+  const field = logicalField(l, b, w);
+  const ra = operandReg(l, f.arg(and, 0), w);
+  if (field >= 0) useR(l, A.TstI + w, ra, field);
+  else useRR(l, A.Tst + w, ra, operandReg(l, b, w));
+}
+
+function floatCompare(l: L, v: Value): number {
+  const f = l.func;
+  const a = l.reg(f.arg(v, 0));
+  const b = f.arg(v, 1);
+  const d = isDouble(l, b);
+  if (f.op[b] === Op.FConst && f.imm[b] === 0 && (d === 0 || f.imm2[b] === 0)) useR(l, A.Fcmp0 + d, a);
+  else useRR(l, A.Fcmp + d, a, l.reg(b));
+  return FLOAT_CC[f.imm[v]];
+}
+
+/** Register that a Cond.Zero or Cond.Test of `testOf` is about, -1 for flags. */
+let testReg = -1;
+
+/** The condition that says that `value` (an I32) is not zero: a register's test, or flags that are set here. */
+function testOf(l: L, value: Value): number {
+  const f = l.func;
+  const v = skipNot(l, value);
+  const flip = flipped;
+  testReg = -1;
+  if (l.vregOf[v] < 0) {
+    if (f.op[v] === Op.FCmp) return floatCompare(l, v) ^ flip;
+    if (f.op[v] === Op.ICmp) {
+      const a = f.arg(v, 0);
+      const cc = f.imm[v];
+      if (!isZero(l, f.arg(v, 1))) return compare(l, v) ^ flip;
+      const w = wide(l, a);
+      if (cc === IntCC.Eq || cc === IntCC.Ne) return zeroTest(l, a, w, (cc === IntCC.Ne ? 1 : 0) ^ flip);
+      if (cc === IntCC.LtS || cc === IntCC.GeS) {
+        testReg = operandReg(l, a, w);
+        return Cond.Test | ((w === 1 ? 63 : 31) << Cond.BitShift) | ((cc === IntCC.LtS ? 1 : 0) ^ flip);
+      }
+      return compare(l, v) ^ flip;
+    }
+  }
+  return zeroTest(l, v, 0, 1 ^ flip);
+}
+
+/** Tests whether v is zero (sense 0) or not (sense 1). */
+function zeroTest(l: L, v: Value, w: number, sense: number): number {
+  const f = l.func;
+  if (f.op[v] === Op.And && l.single(v)) {
+    const b = f.arg(v, 1);
+    const bit = l.isConst(b) ? log2Exact(f.imm[b], w === 1 ? f.imm2[b] : 0) : -1;
+    if (bit >= 0) {
+      testReg = operandReg(l, f.arg(v, 0), w);
+      return Cond.Test | (bit << Cond.BitShift) | sense;
+    }
+    testAnd(l, v);
+    return CC.Eq ^ sense;
+  }
+  testReg = operandReg(l, v, w);
+  return Cond.Zero | (w === 1 ? Cond.Wide : 0) | sense;
+}
+
+/** A comparison as a value 0 or 1. */
+export function lowerCompare(l: L, inst: Value): void {
+  const f = l.func;
+  const dst = l.result(inst);
+  let cc: number;
+  if (f.op[inst] === Op.FCmp) cc = floatCompare(l, inst);
+  else if (f.imm[inst] === IntCC.Eq && isZero(l, f.arg(inst, 1)) && f.type[f.arg(inst, 0)] === Type.I32) {
+    cc = flagsOf(l, f.arg(inst, 0)) ^ 1;
+  } else cc = compare(l, inst);
+  def(l, A.Cset, dst, cc);
+}
+
+export function lowerSelect(l: L, inst: Value): void {
+  const f = l.func;
+  const dst = l.result(inst);
+  const type = f.type[inst];
+  if (type === Type.V128) {
+    const yes = l.reg(f.arg(inst, 1));
+    const no = l.reg(f.arg(inst, 2));
+    const cc = flagsOf(l, f.arg(inst, 0));
+    rrr(l, P.VecSelect, dst, yes, no, cc);
+    return;
+  }
+  if (type === Type.F32 || type === Type.F64) {
+    const yes = l.reg(f.arg(inst, 1));
+    const no = l.reg(f.arg(inst, 2));
+    const cc = flagsOf(l, f.arg(inst, 0));
+    rrr(l, A.Fcsel + isDouble(l, inst), dst, yes, no, cc);
+    return;
+  }
+  const w = wide(l, inst);
+  const yes = operandReg(l, f.arg(inst, 1), w);
+  const no = operandReg(l, f.arg(inst, 2), w);
+  const cc = flagsOf(l, f.arg(inst, 0));
+  rrr(l, A.Csel + w, dst, yes, no, cc);
+}
+
+/** Traps with `kind` on a condition; `reg`: the register that it tests, or -1. */
+export function trapIf(l: L, cond: number, reg: number, kind: number): void {
+  const i = l.vcode.inst(P.TrapIf, cond, l.loc);
+  l.vcode.trap[i] = kind;
+  if (reg >= 0) l.vcode.operand(reg, Opnd.Use);
+}
+
+export function lowerTrapIf(l: L, inst: Value): void {
+  const cond = testOf(l, l.func.arg(inst, 0));
+  trapIf(l, cond, testReg, l.func.imm[inst]);
+}
+
+export function lowerBrIf(l: L, inst: Value): void {
+  const f = l.func;
+  const edge = f.imm[inst];
+  const cond = testOf(l, f.arg(inst, 0));
+  const i = l.vcode.inst(P.Branch, cond, l.loc);
+  l.vcode.imm2[i] = l.blocks.edgeVBlock[edge];
+  l.vcode.aux[i] = l.blocks.edgeVBlock[edge + 1];
+  l.vcode.flags[i] = RawFlag.Terminator;
+  if (testReg >= 0) l.vcode.operand(testReg, Opnd.Use);
+}
+
+/** A jump through a table; indices beyond it are clamped to its last entry, the default. */
+export function lowerBrTable(l: L, inst: Value): void {
+  const f = l.func;
+  const { vcode } = l;
+  const first = f.imm[inst];
+  const count = f.imm2[inst];
+  const index = operandReg(l, f.arg(inst, 0), 0);
+  const limit = intTemp(l);
+  const clamped = intTemp(l);
+  const table = intTemp(l);
+  const offset = intTemp(l);
+  const target = intTemp(l);
+  const from = vcode.targets.length;
+  for (let k = 0; k < count; k++) vcode.targets.push(l.blocks.edgeVBlock[first + k]);
+  defConst(l, limit, count - 1, 0);
+  useRR(l, A.Cmp, index, limit);
+  rrr(l, A.Csel, clamped, index, limit, CC.Lo);
+  const t = vcode.inst(P.AdrTable, from, l.loc);
+  vcode.imm2[t] = count;
+  vcode.operand(table, Opnd.Def);
+  const o = vcode.inst(A.Ldrsw, 0, l.loc);
+  vcode.operand(offset, Opnd.Def);
+  vcode.operand(table, Opnd.Use);
+  vcode.operand(clamped, Opnd.Use);
+  vcode.mem[o] = Mem.Base | WIDE_INDEX | SCALED_INDEX | (1 << MemField.BaseShift) | (3 << MemField.IndexShift);
+  rrr(l, A.Add + 1, target, offset, table);
+  const j = vcode.inst(P.JumpTable, 0, l.loc);
+  vcode.operand(target, Opnd.Use);
+  vcode.flags[j] = RawFlag.Terminator;
+}
+
+export function lowerUnreachable(l: L, inst: Value): void {
+  const i = l.vcode.inst(P.Trap, 0, l.loc);
+  l.vcode.trap[i] = l.func.imm[inst];
+  l.vcode.flags[i] = RawFlag.Terminator;
+}

@@ -1,0 +1,356 @@
+// Writing aarch64 instructions into VCode: one function a shape of operands, and Address, the operand of loads and stores.
+//
+// A rule first asks for all registers (which may write constants), among them those of an Address (`setAddress`), then
+// writes instructions with the functions below.
+import type { Value } from '../../ir/func.ts';
+import { memAccess, memType, Op } from '../../ir/opcodes.ts';
+import { accessBytes, Type } from '../../ir/types.ts';
+import { RegClass } from '../../regalloc/door.ts';
+import { upperBound } from '../bounds.ts';
+import type { CallingConvention } from '../calling_convention.ts';
+import type { ModuleContext } from '../contract.ts';
+import type { Lowering } from '../lower.ts';
+import { isWide } from '../lower.ts';
+import { Mem, MemField, Opnd, RawFlag, Trap } from '../vcode.ts';
+import { constMoves } from './encoder.ts';
+import { arithmeticImm, floatImm32, floatImm64, logicalImm } from './immediates.ts';
+import { A, P } from './instructions.ts';
+
+/** What rules know besides the function. */
+export interface A64Target {
+  readonly module: ModuleContext;
+  readonly convention: CallingConvention;
+}
+export type L = Lowering<A64Target>;
+
+export const REUSE1 = Opnd.DefReuse | (1 << Opnd.PayloadShift);
+
+/** 0 for 32-bit types, 1 for 64-bit ones: what an instruction family adds. */
+export const wide = (l: L, v: Value): number => (isWide(l.func.type[v]) ? 1 : 0);
+export const isDouble = (l: L, v: Value): number => (l.func.type[v] === Type.F64 ? 1 : 0);
+export const isZero = (l: L, v: Value): boolean =>
+  l.func.op[v] === Op.IConst && l.func.imm[v] === 0 && l.func.imm2[v] === 0;
+
+/** The integer constant as a signed number if it has at most 32 bits with sign (as a value of its type), else NaN. */
+export function smallConst(l: L, v: Value): number {
+  const f = l.func;
+  if (f.op[v] !== Op.IConst) return NaN;
+  return f.type[v] === Type.I32 || f.imm2[v] === f.imm[v] >> 31 ? f.imm[v] : NaN;
+}
+
+/** An operand of which a 32-bit operation reads the low half, or a 64-bit one all. */
+export function operandReg(l: L, v: Value, w: number): number {
+  const f = l.func;
+  if (w === 0 && f.op[v] === Op.Wrap) return l.reg(f.arg(v, 0));
+  return l.reg(v);
+}
+
+/** In a packed memory operand: the index has 64 bits; else 32, which the access zero-extends. */
+export const WIDE_INDEX = 1 << 6;
+/** The index is shifted by the size of the access. */
+export const SCALED_INDEX = 1 << 7;
+const scaled = (scale: number): number => (scale > 0 ? SCALED_INDEX : 0);
+
+/** The memory operand of a load or store. */
+export class Address {
+  private mem = 0;
+  private disp = 0;
+  private base = -1;
+  private index = -1;
+  private trap = 0;
+  private loc = -1;
+
+  /** Memory without registers of its own. */
+  set(mem: number, disp: number): this {
+    this.mem = mem;
+    this.disp = disp;
+    this.base = -1;
+    this.index = -1;
+    this.trap = Trap.None;
+    return this;
+  }
+
+  /** [base + disp] of a native pointer. */
+  setBase(vreg: number, disp: number): this {
+    this.set(Mem.Base, disp);
+    this.base = vreg;
+    return this;
+  }
+
+  setBaseIndex(base: number, index: number, scale: number): this {
+    this.set(Mem.Base | WIDE_INDEX | scaled(scale), 0);
+    this.base = base;
+    this.index = index;
+    return this;
+  }
+
+  /** The address of a memory instruction. */
+  setAddress(l: L, inst: Value): this {
+    const f = l.func;
+    const bytes = accessBytes(memAccess(f.imm[inst]), memType(f.imm[inst]));
+    switch (f.op[inst]) {
+      case Op.CtxLoad:
+      case Op.CtxStore:
+        return this.set(Mem.Instance, f.imm2[inst]);
+      case Op.NLoad:
+      case Op.NStore:
+        return this.setPointer(l, f.arg(inst, 0), f.imm2[inst], bytes);
+      default:
+        this.setMemory0(l, f.arg(inst, 0), f.imm2[inst] >>> 0, bytes);
+        this.trap = Trap.Address;
+        this.loc = f.loc[inst];
+        return this;
+    }
+  }
+
+  /**
+   * Memory 0 at index + offset, a sum of 33 bits. Sums and shifts of the index are 32-bit arithmetic: they are taken
+   * into the address only where they cannot wrap.
+   */
+  private setMemory0(l: L, address: Value, offset: number, bytes: number): void {
+    const f = l.func;
+    let index = address;
+    let disp = offset;
+    if (f.op[index] === Op.IAdd && f.op[f.arg(index, 1)] === Op.IConst && l.vregOf[index] < 0) {
+      const constant = f.imm[f.arg(index, 1)] >>> 0;
+      if (constant + disp < 2 ** 31 && upperBound(f, f.arg(index, 0)) + constant < 2 ** 32) {
+        disp += constant;
+        index = f.arg(index, 0);
+      }
+    }
+    if (f.op[index] === Op.IConst) {
+      const sum = (f.imm[index] >>> 0) + disp;
+      if (sum < 2 ** 31) {
+        this.set(Mem.Memory0, sum);
+        return;
+      }
+      const big = l.temp(RegClass.Int);
+      defConst(l, big, sum | 0, sum >= 2 ** 32 ? 1 : 0);
+      this.set(Mem.Memory0 | WIDE_INDEX, 0);
+      this.index = big;
+      return;
+    }
+    if (disp > 0) {
+      const sum = l.temp(RegClass.Int);
+      if (disp <= 255 || (disp <= 4095 * bytes && disp % bytes === 0)) {
+        rr(l, P.MemoryBase, sum, operandReg(l, index, 0));
+        this.setBase(sum, disp);
+        return;
+      }
+      const reg = l.reg(index);
+      const field = disp < 2 ** 31 ? arithmeticImm(disp) : -1;
+      if (field >= 0) rr(l, A.AddI + 1, sum, reg, field);
+      else {
+        const big = l.temp(RegClass.Int);
+        defConst(l, big, disp | 0, 0);
+        rrr(l, A.Add + 1, sum, reg, big);
+      }
+      this.set(Mem.Memory0 | WIDE_INDEX, 0);
+      this.index = sum;
+      return;
+    }
+    let scale = 0;
+    if (f.op[index] === Op.Shl && l.vregOf[index] < 0 && f.op[f.arg(index, 1)] === Op.IConst) {
+      const shift = f.imm[f.arg(index, 1)] & 31;
+      if (1 << shift === bytes && upperBound(f, f.arg(index, 0)) * bytes < 2 ** 32) {
+        scale = shift;
+        index = f.arg(index, 0);
+      }
+    }
+    const reg = operandReg(l, index, 0);
+    this.set(Mem.Memory0 | scaled(scale), 0);
+    this.index = reg;
+  }
+
+  /** A native 64-bit pointer + offset: sums and shifts wrap as addresses do. */
+  private setPointer(l: L, pointer: Value, offset: number, bytes: number): this {
+    const f = l.func;
+    let base = l.skipCopies(pointer);
+    let disp = offset;
+    while (f.op[base] === Op.IAdd && l.vregOf[base] < 0) {
+      const sum = disp + smallConst(l, f.arg(base, 1));
+      if (sum !== (sum | 0)) break;
+      disp = sum;
+      base = l.skipCopies(f.arg(base, 0));
+    }
+    if (f.op[base] === Op.CtxAddr) {
+      const sum = disp + f.imm2[base];
+      if (sum === (sum | 0)) return this.set(Mem.Instance, sum);
+    }
+    if (f.op[base] === Op.MemBase) return this.set(Mem.Memory0, disp);
+    if (disp === 0 && f.op[base] === Op.IAdd && l.single(base)) {
+      let index = l.skipCopies(f.arg(base, 1));
+      let other = f.arg(base, 0);
+      let scale = scaleOf(l, index, bytes);
+      if (scale === 0 && scaleOf(l, l.skipCopies(other), bytes) > 0) {
+        const swap = index;
+        index = l.skipCopies(other);
+        other = swap;
+        scale = scaleOf(l, index, bytes);
+      }
+      if (scale > 0) index = f.arg(index, 0);
+      if (f.op[l.skipCopies(other)] === Op.MemBase) {
+        const reg = l.reg(index);
+        this.set(Mem.Memory0 | WIDE_INDEX | scaled(scale), 0);
+        this.index = reg;
+        return this;
+      }
+      const baseReg = l.reg(other);
+      return this.setBaseIndex(baseReg, l.reg(index), scale);
+    }
+    return this.setBase(l.reg(base), disp);
+  }
+
+  /** Adds the operand to the instruction begun last. */
+  push(l: L, inst: number): void {
+    const { vcode } = l;
+    let mem = this.mem;
+    if (this.base >= 0) mem |= vcode.operand(this.base, Opnd.Use) << MemField.BaseShift;
+    if (this.index >= 0) mem |= (vcode.operand(this.index, Opnd.Use) + 1) << MemField.IndexShift;
+    vcode.mem[inst] = mem;
+    vcode.disp[inst] = this.disp;
+    if (this.trap !== Trap.None) {
+      vcode.trap[inst] = this.trap;
+      vcode.loc[inst] = this.loc;
+    }
+  }
+}
+
+/** Shift count of a 64-bit shl by the size of the access that the address may do, else 0. */
+function scaleOf(l: L, v: Value, bytes: number): number {
+  const f = l.func;
+  if (f.op[v] !== Op.Shl || f.type[v] !== Type.I64 || !l.isConst(f.arg(v, 1)) || !l.single(v)) return 0;
+  const count = f.imm[f.arg(v, 1)] & 63;
+  return count <= 4 && 1 << count === bytes ? count : 0;
+}
+
+// ---- Shapes ----
+
+/** dst = memory */
+export function load(l: L, x: number, dst: number, address: Address): void {
+  const i = l.vcode.inst(x, 0, l.loc);
+  l.vcode.operand(dst, Opnd.Def);
+  address.push(l, i);
+}
+
+/** memory = src; src -1: zero */
+export function store(l: L, x: number, src: number, address: Address): void {
+  const i = l.vcode.inst(x, 0, l.loc);
+  if (src < 0) l.vcode.aux[i] = 1;
+  else l.vcode.operand(src, Opnd.Use);
+  address.push(l, i);
+}
+
+/** dst = op a, b */
+export function rrr(l: L, x: number, dst: number, a: number, b: number, imm = 0): void {
+  l.vcode.inst(x, imm, l.loc);
+  l.vcode.operand(dst, Opnd.Def);
+  l.vcode.operand(a, Opnd.Use);
+  l.vcode.operand(b, Opnd.Use);
+}
+
+/** dst = op a, b, c */
+export function rrrr(l: L, x: number, dst: number, a: number, b: number, c: number): void {
+  l.vcode.inst(x, 0, l.loc);
+  l.vcode.operand(dst, Opnd.Def);
+  l.vcode.operand(a, Opnd.Use);
+  l.vcode.operand(b, Opnd.Use);
+  l.vcode.operand(c, Opnd.Use);
+}
+
+/** dst = op a, imm */
+export function rr(l: L, x: number, dst: number, a: number, imm = 0): void {
+  l.vcode.inst(x, imm, l.loc);
+  l.vcode.operand(dst, Opnd.Def);
+  l.vcode.operand(a, Opnd.Use);
+}
+
+/** dst = op imm */
+export function def(l: L, x: number, dst: number, imm: number): void {
+  l.vcode.inst(x, imm, l.loc);
+  l.vcode.operand(dst, Opnd.Def);
+}
+
+/** dst = old changed by a */
+export function modify(l: L, x: number, dst: number, old: number, a: number, imm = 0): void {
+  l.vcode.inst(x, imm, l.loc);
+  l.vcode.operand(dst, REUSE1);
+  l.vcode.operand(old, Opnd.Use);
+  l.vcode.operand(a, Opnd.Use);
+}
+
+/** Flags of a, b */
+export function useRR(l: L, x: number, a: number, b: number, imm = 0): void {
+  l.vcode.inst(x, imm, l.loc);
+  l.vcode.operand(a, Opnd.Use);
+  l.vcode.operand(b, Opnd.Use);
+}
+
+/** Flags of a, imm */
+export function useR(l: L, x: number, a: number, imm = 0): void {
+  l.vcode.inst(x, imm, l.loc);
+  l.vcode.operand(a, Opnd.Use);
+}
+
+/** A copy, which the allocator may turn into nothing. */
+export function copy(l: L, dst: number, src: number): void {
+  const i = l.vcode.inst(P.Copy, 0, l.loc);
+  l.vcode.flags[i] = RawFlag.Move;
+  l.vcode.operand(dst, Opnd.UseAny | 3);
+  l.vcode.operand(src, Opnd.UseAny);
+}
+
+/** A 64-bit constant. Four moves are longer than a load of the constant from the pool. */
+export function defConst(l: L, dst: number, low: number, high: number): void {
+  const i = l.vcode.inst(P.Const, low, l.loc);
+  l.vcode.imm2[i] = high;
+  l.vcode.flags[i] = RawFlag.Remat;
+  l.vcode.operand(dst, Opnd.Def);
+  if (high !== 0 && constMoves(low, high) > 3 && logicalImm(low, high, 64) < 0) poolConst(l, i, low, high, 2);
+}
+
+/** A single or double constant: an immediate, zero, or from the pool. */
+export function defFloat(l: L, dst: number, d: number, low: number, high: number): void {
+  const i = l.vcode.inst(P.FloatConst + d, low, l.loc);
+  l.vcode.imm2[i] = high;
+  l.vcode.flags[i] = RawFlag.Remat;
+  l.vcode.operand(dst, Opnd.Def);
+  const immediate = d === 1 ? floatImm64(low, high) : floatImm32(low);
+  if (immediate < 0 && (low !== 0 || (d === 1 && high !== 0))) poolConst(l, i, low, high, 1 + d);
+}
+
+const bits = new DataView(new ArrayBuffer(8));
+/** The same of a number. */
+export function defNumber(l: L, dst: number, d: number, value: number): void {
+  if (d === 0) {
+    bits.setFloat32(0, value, true);
+    defFloat(l, dst, 0, bits.getInt32(0, true), 0);
+  } else {
+    bits.setFloat64(0, value, true);
+    defFloat(l, dst, 1, bits.getInt32(0, true), bits.getInt32(4, true));
+  }
+}
+
+function poolConst(l: L, inst: number, low: number, high: number, words: number): void {
+  const pool = l.vcode.constantWords;
+  const first = pool.push(low);
+  if (words === 2) pool.push(high);
+  l.vcode.mem[inst] = Mem.Const;
+  l.vcode.disp[inst] = l.vcode.constant(first, words);
+}
+
+/** A v128 constant at words[at..at + 4). */
+export function defVector(l: L, dst: number, words: Int32Array, at: number): void {
+  const i = l.vcode.inst(P.VecConst, 0, l.loc);
+  l.vcode.flags[i] = RawFlag.Remat;
+  l.vcode.operand(dst, Opnd.Def);
+  if ((words[at] | words[at + 1] | words[at + 2] | words[at + 3]) === 0) return;
+  const pool = l.vcode.constantWords;
+  const first = pool.push(words[at]);
+  for (let k = 1; k < 4; k++) pool.push(words[at + k]);
+  l.vcode.mem[i] = Mem.Const;
+  l.vcode.disp[i] = l.vcode.constant(first, 4);
+}
+
+export const intTemp = (l: L): number => l.temp(RegClass.Int);
+export const floatTemp = (l: L): number => l.temp(RegClass.Float);

@@ -1,0 +1,11 @@
+import { defaultOptions } from '../../src/options.ts';
+import { elfMaker } from './runner.ts';
+import { specSuite } from './suite.ts';
+
+const options = {
+  ...defaultOptions('spec', { isa: 'aarch64', os: 'linux' } as const),
+  optLevel: 2 as const,
+  imports: 'instantiate' as const,
+  mainModule: false,
+};
+specSuite('aarch64 -O2', 'aarch64', elfMaker(options), 1, 2);
