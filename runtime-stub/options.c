@@ -5,7 +5,7 @@
 #include <string.h>
 #include "w2n_options.h"
 
-typedef enum effect { GRANT, STACK_SIZE, MAX_MEMORY, FIXED_GRANTS } effect;
+typedef enum effect { GRANT, STACK_SIZE, MAX_MEMORY, MAX_TABLE, FIXED_GRANTS } effect;
 typedef struct option {
   const char *key;
   effect effect;
@@ -19,6 +19,7 @@ static const option options[] = {
     {"listen", GRANT, W2N_GRANT_LISTEN, true},
     {"stack-size", STACK_SIZE, 0, true},
     {"max-memory", MAX_MEMORY, 0, true},
+    {"max-table-elements", MAX_TABLE, 0, false},
     {"inherit-env", GRANT, W2N_GRANT_INHERIT_ENV, false},
     {"fixed-grants", FIXED_GRANTS, 0, false},
     {"arg0", GRANT, W2N_GRANT_ARG0, false},
@@ -44,8 +45,9 @@ static bool number(const char *text, uint64_t *out) {
   uint64_t n = 0;
   if (*text == 0) return false;
   for (; *text; text++) {
-    if (*text < '0' || *text > '9' || n > UINT64_MAX / 10 - 1) return false;
-    n = n * 10 + (uint64_t)(*text - '0');
+    uint64_t digit = (uint64_t)(*text - '0');
+    if (*text < '0' || *text > '9' || n > (UINT64_MAX - digit) / 10) return false;
+    n = n * 10 + digit;
   }
   *out = n;
   return true;
@@ -60,6 +62,10 @@ static bool apply(w2n_options *o, const option *found, bool baked, const char *t
     case STACK_SIZE:
       if (!number(text, &n)) return false;
       w2n_set_stack_size(n);
+      return true;
+    case MAX_TABLE:
+      if (!number(text, &n)) return false;
+      w2n_set_max_table_elements(n);
       return true;
     default:
       if (!number(text, &n)) return false;

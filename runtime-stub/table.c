@@ -4,6 +4,10 @@
 #include <string.h>
 #include "w2n_stub.h"
 
+static uint64_t max_table_elements = UINT64_MAX;
+
+void w2n_set_max_table_elements(uint64_t elements) { max_table_elements = elements; }
+
 uint64_t w2n_table_capacity(uint64_t min, uint64_t max) {
   uint64_t most = max < W2N_MAX_TABLE ? max : W2N_MAX_TABLE;
   return most > min ? most : min;
@@ -11,7 +15,7 @@ uint64_t w2n_table_capacity(uint64_t min, uint64_t max) {
 
 bool w2n_table_make(w2n_table *t, uint32_t type, uint32_t flags, uint64_t min, uint64_t max, void **room) {
   uint64_t capacity = w2n_table_capacity(min, max);
-  if (min > UINT64_MAX / 16) return false;
+  if (min > UINT64_MAX / 16 || min > max_table_elements) return false;
   t->stub_private[0] = 0;
   while (!room && capacity > 0) {
     room = w2n_map(capacity * sizeof *room);
@@ -35,7 +39,8 @@ void w2n_table_unmake(w2n_table *t) {
 
 uint64_t w2n_table_extend(w2n_table *t, uint64_t delta, void *init) {
   uint64_t old = t->size, limit = t->max < t->capacity ? t->max : t->capacity;
-  if (delta > limit - old) return UINT64_MAX;
+  if (limit > max_table_elements) limit = max_table_elements;
+  if (limit < old || delta > limit - old) return UINT64_MAX;
   if (init)
     for (uint64_t i = 0; i < delta; i++) t->elems[old + i] = init;
   t->size = old + delta;

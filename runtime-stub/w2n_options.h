@@ -10,7 +10,7 @@ typedef struct w2n_options {
   bool fixed; /* WASM2NATIVE_OPTS is ignored */
 } w2n_options;
 
-/* Reads baked settings and the environment into *o (zeroed by the caller) and sets stack size and memory limit. Returns
+/* Reads baked settings and the environment into *o (zeroed by the caller) and sets the stack size and the limits of memories and tables. Returns
  * NULL, or why the program refuses to start. */
 W2N_HIDDEN const char *w2n_read_options(const w2n_header *h, w2n_options *o);
 #endif

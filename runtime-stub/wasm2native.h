@@ -191,6 +191,9 @@ const char *w2n_link_error(void);
 void w2n_set_stack_size(size_t bytes);
 /* Upper limit in bytes of each memory made from now on (default: none but the module's). */
 void w2n_set_max_memory(uint64_t bytes);
+/* Upper limit of the elements of each table made or grown from now on (default: the implementation's, 10 million). A table
+ * that never changes is read in place and is not counted. */
+void w2n_set_max_table_elements(uint64_t elements);
 /* Installs the signal handlers again, after other code replaced them. */
 int w2n_install_handlers(void);
 

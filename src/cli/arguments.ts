@@ -68,6 +68,32 @@ function parser(words: readonly string[]) {
     .option('memory-base', { choices: ['register', 'gs'] as const, default: 'register' as const })
     .option('stack-size', { type: 'string', requiresArg: true, describe: 'bytes of wasm stack; K, M, G' })
     .option('max-memory', { type: 'string', requiresArg: true, describe: 'limit of each memory; K, M, G' })
+    .option('max-table-elements', { type: 'string', requiresArg: true, describe: 'limit of each table' })
+    .option('max-open-files', { type: 'string', requiresArg: true, describe: 'limit of open descriptors' })
+    .option('timeout', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'wall-clock limit that ends in a trap: seconds, or with unit ms, s, m, h',
+    })
+    .option('seccomp', { type: 'boolean', describe: 'Linux: drop to the system calls that the grants need' })
+    .option('allow-devices', {
+      type: 'boolean',
+      describe: 'device nodes and procfs below granted directories',
+    })
+    .option('clock', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'fixed clock: START[/STEP], ns since 1970 and ns a reading (1000)',
+    })
+    .option('seed', { type: 'string', requiresArg: true, describe: 'random numbers from this seed' })
+    .option('argv0', { type: 'string', requiresArg: true, describe: "the program's own name, argument 0" })
+    .option('listen', {
+      type: 'string',
+      array: true,
+      requiresArg: true,
+      nargs: 1,
+      describe: 'grant a socket that listens on ADDR:PORT',
+    })
     .option('dir', {
       type: 'string',
       array: true,
@@ -153,6 +179,12 @@ export function parseArguments(argv: readonly string[]): Request | null {
     'march',
     'stack-size',
     'max-memory',
+    'max-table-elements',
+    'max-open-files',
+    'timeout',
+    'clock',
+    'seed',
+    'argv0',
     'cache-dir',
   ] as const)
     if (Array.isArray(args[name]))
@@ -195,6 +227,7 @@ export function parseArguments(argv: readonly string[]): Request | null {
 const WITH_VALUE = new Set(
   (
     '-o --emit --name --target -O --march --bounds --memory-base --stack-size --max-memory --dir --env --cc --cflags --invoke ' +
+    '--max-table-elements --max-open-files --timeout --clock --seed --argv0 --listen ' +
     '--ldflags --cache-dir --x-pad-functions --x-pad-blocks --x-reach --x-layout-seed --x-regs --x-opt-fuel --x-opt-func'
   ).split(' '),
 );
@@ -261,7 +294,41 @@ function bytes(text: string, what: string): string {
   return String(value);
 }
 
+/** A decimal number below 2^64, as the stub reads it. */
+function natural(text: string, what: string): string {
+  if (!/^\d+$/.test(text) || BigInt(text) >= 1n << 64n)
+    throw new UsageError(`--${what}=${text}: not a number below 2^64`);
+  return text;
+}
+
+const DURATIONS: Readonly<Record<string, number>> = { ms: 1, s: 1000, '': 1000, m: 60_000, h: 3_600_000 };
+
+/** A duration in milliseconds, rounded up. */
+function milliseconds(text: string, what: string): string {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|)$/.exec(text);
+  const value = match === null ? NaN : Math.ceil(Number(match[1]) * DURATIONS[match[2]]);
+  if (!Number.isSafeInteger(value) || value === 0)
+    throw new UsageError(`--${what}=${text}: not a duration above 0 (5, 1.5s, 200ms, 3m, 1h)`);
+  return String(value);
+}
+
+/** START[/STEP] in nanoseconds. */
+function fixedClock(text: string): string {
+  const parts = text.split('/');
+  if (parts.length > 2) throw new UsageError(`--clock=${text}: must be START[/STEP]`);
+  return parts.map((part) => natural(part, 'clock')).join('/');
+}
+
 function configPairs(args: {
+  readonly listen?: readonly string[];
+  readonly 'max-table-elements'?: string;
+  readonly 'max-open-files'?: string;
+  readonly timeout?: string;
+  readonly seccomp?: boolean;
+  readonly 'allow-devices'?: boolean;
+  readonly clock?: string;
+  readonly seed?: string;
+  readonly argv0?: string;
   readonly dir?: readonly string[];
   readonly env?: readonly string[];
   readonly 'inherit-env'?: boolean;
@@ -286,6 +353,20 @@ function configPairs(args: {
   if (args['inherit-env'] === true) add('inherit-env', '');
   if (args['stack-size'] !== undefined) add('stack-size', bytes(args['stack-size'], 'stack-size'));
   if (args['max-memory'] !== undefined) add('max-memory', bytes(args['max-memory'], 'max-memory'));
+  for (const address of args.listen ?? []) {
+    if (!/:\d+$/.test(address)) throw new UsageError(`--listen=${address}: must be ADDR:PORT`);
+    add('listen', address);
+  }
+  if (args['max-table-elements'] !== undefined)
+    add('max-table-elements', natural(args['max-table-elements'], 'max-table-elements'));
+  if (args['max-open-files'] !== undefined)
+    add('max-open-files', natural(args['max-open-files'], 'max-open-files'));
+  if (args.timeout !== undefined) add('timeout', milliseconds(args.timeout, 'timeout'));
+  if (args.clock !== undefined) add('clock', fixedClock(args.clock));
+  if (args.seed !== undefined) add('seed', natural(args.seed, 'seed'));
+  if (args.argv0 !== undefined) add('arg0', args.argv0);
+  if (args['allow-devices'] === true) add('allow-devices', '');
+  if (args.seccomp === true) add('seccomp', '');
   if (args['x-walk'] === true) add('x-walk', '');
   if (args['fixed-grants'] === true) add('fixed-grants', '');
   return pairs;

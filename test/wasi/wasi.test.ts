@@ -1,9 +1,10 @@
 // The stub's WASI functions against scenarios in C (guest/: also good as wasm programs; host/: with the host's help),
 // built by several compilers with sanitizers, each in both ways of resolving paths.
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { silentPipe } from './pipe.ts';
 import { emptyDirectory, escapeTree, snapshot } from './tree.ts';
 import { need } from '../support/need.ts';
 
@@ -98,13 +99,6 @@ function expectGood(r: SpawnSyncReturns<string>, last?: RegExp): void {
   );
   assert.equal(r.stderr, '');
   if (last !== undefined) assert.match(r.stdout, last);
-}
-
-/** A pipe that never has anything to read nor ends: a FIFO opened for both. */
-function silentPipe(dir: string): number {
-  const fifo = path.join(dir, 'silent');
-  if (!existsSync(fifo)) execFileSync('mkfifo', [fifo]);
-  return openSync(fifo, 'r+');
 }
 
 for (const b of BUILDS) {

@@ -1,0 +1,148 @@
+// The scenarios of guest/ and programs of wasi-libc as wasm modules: compiled by clang, then by wasm2native at both levels,
+// run in both ways of resolving paths, each many times over with random inputs where WASM2NATIVE_WASI_ROUNDS asks for it.
+import assert from 'node:assert/strict';
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { wasm2native } from '../support/command.ts';
+import { need } from '../support/need.ts';
+import { fromRoot } from '../support/paths.ts';
+import { escapeTree, emptyDirectory, snapshot } from './tree.ts';
+import { silentPipe } from './pipe.ts';
+
+const work = fromRoot('build/wasi-guest');
+const SCENARIOS = ['files', 'escape', 'dirs', 'poll', 'pointers'] as const;
+const rounds = Number(process.env.WASM2NATIVE_WASI_ROUNDS ?? '1');
+
+interface Target {
+  readonly name: string;
+  /** Options of wasm2native. */
+  readonly options: readonly string[];
+  /** The executable runs under this. */
+  readonly under: readonly string[];
+  readonly tools: readonly string[];
+}
+const TARGETS: readonly Target[] = [
+  { name: 'x86_64 -O2', options: ['--target', 'x86_64-linux'], under: [], tools: ['gcc'] },
+  { name: 'x86_64 -O0', options: ['--target', 'x86_64-linux', '-O0'], under: [], tools: ['gcc'] },
+];
+
+/** Compiles a C program to wasm once; scenarios have a `_start` of their own. */
+function wasm(name: string): string {
+  const out = path.join(work, `${name}.wasm`);
+  if (existsSync(out)) return out;
+  const isScenario = SCENARIOS.some((s) => s === name);
+  const sources = isScenario ? ['guest/guest.c', `guest/${name}.c`] : [`libc/${name}.c`];
+  const r = spawnSync(
+    'clang-19',
+    [
+      '--target=wasm32-wasi',
+      '-O2',
+      '-Wall',
+      '-Wextra',
+      '-Werror',
+      ...(isScenario ? ['-nostartfiles'] : []),
+      ...sources.map((s) => fromRoot('test/wasi', s)),
+      '-o',
+      out,
+    ],
+    { encoding: 'utf8' },
+  );
+  assert.equal(r.status, 0, r.stderr);
+  return out;
+}
+
+interface Run {
+  readonly args?: readonly string[];
+  readonly cwd?: string;
+  readonly stdin?: number | 'ignore';
+  readonly stdout?: number | 'pipe' | 'ignore';
+  /** Words of WASM2NATIVE_OPTS. */
+  readonly grants?: readonly string[];
+}
+
+for (const target of TARGETS)
+  describe(`WASI programs, ${target.name}`, function () {
+    this.timeout(600000);
+    const folder = path.join(work, target.name.replace(' ', ''));
+
+    before(function () {
+      need(this, 'clang-19', 'wasm-ld-19', ...target.tools, ...target.under);
+      if (target === TARGETS[0]) emptyDirectory(work);
+      else mkdirSync(work, { recursive: true });
+      emptyDirectory(folder);
+    });
+
+    /** Builds `name` with baked options; one executable for each set of them. */
+    const build = (name: string, options: readonly string[]): string => {
+      const out = path.join(folder, [name, ...options].join('_').replace(/[^\w-]/g, '_'));
+      if (existsSync(out)) return out;
+      const r = wasm2native([...target.options, ...options, wasm(name), '-o', out]);
+      assert.equal(r.status, 0, r.stderr);
+      return out;
+    };
+
+    const run = (program: string, options: Run = {}): SpawnSyncReturns<string> => {
+      const words = [...target.under, program, ...(options.args ?? [])];
+      return spawnSync(words[0], words.slice(1), {
+        cwd: options.cwd ?? folder,
+        encoding: 'utf8',
+        stdio: [options.stdin ?? 'ignore', options.stdout ?? 'pipe', 'pipe'],
+        timeout: 60000,
+        env: { ...process.env, B: 'x=y', WASM2NATIVE_OPTS: options.grants?.join(' ') },
+        maxBuffer: 1 << 26,
+      });
+    };
+
+    const expectGood = (r: SpawnSyncReturns<string>, last: RegExp): void => {
+      const failures = (r.stdout ?? '').split('\n').filter((line) => line.startsWith('FAIL'));
+      assert.deepEqual([r.signal, r.status, r.stderr, failures.slice(0, 20)], [null, 0, '', []]);
+      assert.match(r.stdout, last);
+    };
+
+    for (const walk of [[], ['--x-walk']] as const) {
+      const mode = walk.length === 0 ? 'openat2' : 'walk';
+      for (const scenario of SCENARIOS)
+        it(`${scenario} (${mode})`, () => {
+          const program = build(scenario, ['--argv0', 'guest', ...walk]);
+          for (let i = 0; i < rounds; i++) {
+            const dir = path.join(folder, 'tree');
+            escapeTree(dir);
+            const outside = snapshot(path.join(dir, 'outside'));
+            mkdirSync(path.join(dir, 'empty'));
+            const stdin = silentPipe(dir);
+            const grants =
+              scenario === 'escape'
+                ? ['--dir=grant::/g', '--dir', 'second::/s']
+                : ['--dir=empty::/data', '--env', 'A=1', '--env=B', '--env=A=2'];
+            if (scenario === 'pointers') grants.push('--listen', '127.0.0.1:0');
+            const args = scenario === 'files' ? ['one', ''] : [];
+            try {
+              expectGood(
+                run(program, { cwd: dir, grants, args, stdin }),
+                new RegExp(`^${scenario} done`, 'm'),
+              );
+            } finally {
+              closeSync(stdin);
+            }
+            assert.equal(snapshot(path.join(dir, 'outside')), outside);
+          }
+        });
+    }
+
+    it('isatty: no for /dev/null, a file, a pipe; yes for a terminal', function () {
+      const program = build('streams', []);
+      const file = openSync(path.join(folder, 'out'), 'w');
+      assert.equal(run(program, { stdout: 'ignore' }).status, 0);
+      assert.equal(run(program, { stdout: file }).status, 0);
+      assert.equal(run(program, { stdout: 'pipe' }).stdout, 'written\n');
+      assert.equal(readFileSync(path.join(folder, 'out'), 'utf8'), 'written\n');
+      closeSync(file);
+      need(this, 'script');
+      const r = spawnSync('script', ['-qec', [...target.under, program].join(' '), '/dev/null'], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      assert.equal((r.status ?? 0) & 2, 2, r.stderr);
+    });
+  });
