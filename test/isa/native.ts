@@ -1,4 +1,4 @@
-// Compiles IR functions for x86_64 and runs them in a C process (native_host.c), for comparison with the interpreter.
+// Compiles IR functions and runs them in a C process (native_host.c), for comparison with the interpreter.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
@@ -6,14 +6,19 @@ import type { Func } from '../../src/ir/func.ts';
 import type { Signatures } from '../../src/ir/signatures.ts';
 import { Type } from '../../src/ir/types.ts';
 import { TextLayout } from '../../src/emit/text_layout.ts';
-import type { CompiledFunction, FunctionCompiler } from '../../src/isa/contract.ts';
+import type { CompiledFunction, FunctionCompiler, Isa } from '../../src/isa/contract.ts';
+import { aarch64 } from '../../src/isa/aarch64/isa.ts';
 import { x64 } from '../../src/isa/x64/isa.ts';
 import { checkAllocation } from '../../src/regalloc/checker.ts';
 import type { Allocator } from '../../src/regalloc/door.ts';
 import { verifyRegallocInput } from '../../src/regalloc/verify_input.ts';
 import { fromRoot } from '../support/paths.ts';
 
+export type NativeIsa = 'x86_64' | 'aarch64';
+
 export interface NativeOptions {
+  /** Default: x86_64. */
+  readonly isa?: NativeIsa;
   readonly allocator: Allocator;
   readonly march: string;
   readonly gs: boolean;
@@ -40,26 +45,31 @@ export type Slot = { readonly index: number; readonly sig: number } | { readonly
 
 /** Directory of generated files. */
 const dir = fromRoot('build/test/isa');
-let host = '';
+const hosts = new Map<NativeIsa, readonly string[]>();
 
-/** Builds the C process once. */
-function hostProgram(): string {
-  if (host !== '') return host;
+/** Builds the C process once; returns the command that runs it. */
+function hostProgram(isa: NativeIsa): readonly string[] {
+  const known = hosts.get(isa);
+  if (known !== undefined) return known;
   mkdirSync(dir, { recursive: true });
   const source = fromRoot('test/isa/native_host.c');
-  const program = `${dir}/native_host-${process.pid}`;
-  const built = spawnSync('cc', ['-std=c11', '-Wall', '-Wextra', '-Werror', '-O1', source, '-o', program], {
-    encoding: 'utf8',
-  });
-  assert.equal(built.status, 0, built.stderr);
+  const program = `${dir}/native_host-${isa}-${process.pid}`;
+  const isOwn = isa === process.arch.replace('x64', 'x86_64').replace('arm64', 'aarch64');
+  const cc = isOwn ? ['cc'] : [`${isa}-linux-gnu-gcc`, '-static'];
+  const flags = ['-std=c11', '-Wall', '-Wextra', '-Werror', '-O1'];
+  const built = spawnSync(cc[0], [...cc.slice(1), ...flags, source, '-o', program], { encoding: 'utf8' });
+  assert.equal(built.status, 0, built.error?.message ?? built.stderr);
   assert.ok(statSync(program).size > 0);
   process.on('exit', () => spawnSync('rm', ['-f', program]));
-  host = program;
-  return host;
+  const command = isOwn ? [program] : [`qemu-${isa}`, program];
+  hosts.set(isa, command);
+  return command;
 }
 
 /** A set of functions that are compiled together: function i is symbol i; callees are slots of the instance. */
 export class NativeModule {
+  private readonly isaName: NativeIsa;
+  private readonly isa: Isa;
   private readonly compiler: FunctionCompiler;
   /** FunctionFlag bits of each function, to be set before the first `add`. */
   readonly functionFlags: Uint8Array;
@@ -82,7 +92,9 @@ export class NativeModule {
     this.sigs = sigs;
     this.nextSymbol = numFuncs;
     this.functionFlags = new Uint8Array(numFuncs);
-    this.compiler = x64.compiler(
+    this.isaName = options.isa ?? 'x86_64';
+    this.isa = this.isaName === 'aarch64' ? aarch64 : x64;
+    this.compiler = this.isa.compiler(
       { signatures: sigs, functionSig, functionFlags: this.functionFlags, helperSymbol: new Int32Array(32) },
       {
         optLevel: options.optLevel,
@@ -98,7 +110,7 @@ export class NativeModule {
         },
       },
     );
-    this.text = new TextLayout(x64.fixupIsa, { padFunctions: 0, forceVeneers: false, layoutSeed: 0 });
+    this.text = new TextLayout(this.isa.fixupIsa, { padFunctions: 0, forceVeneers: false, layoutSeed: 0 });
     this.enterSymbol = this.nextSymbol++;
     this.unwindSymbol = this.nextSymbol++;
     this.text.append(this.compiler.enter().code, this.enterSymbol);
@@ -146,7 +158,7 @@ export class NativeModule {
   ): NativeResult[] {
     const thunks = slots.map((slot) => ('func' in slot ? slot.func : this.hostThunk(slot.sig)));
     const image = this.text.finish();
-    const code = Buffer.alloc(image.size, x64.fixupIsa.fillByte);
+    const code = Buffer.alloc(image.size, this.isa.fixupIsa.fillByte);
     for (const run of image.runs) for (const chunk of run.chunks) code.set(chunk.bytes, chunk.offset);
     const offset = (symbol: number): number => image.symbolOffset[symbol];
     const parts: Buffer[] = [
@@ -191,10 +203,10 @@ export class NativeModule {
       parts.push(record);
     }
     const name = `${dir}/native-${process.pid}`;
-    const program = hostProgram();
+    const [program, ...first] = hostProgram(this.isaName);
     writeFileSync(`${name}.text`, code);
     writeFileSync(`${name}.calls`, Buffer.concat(parts));
-    const ran = spawnSync(program, [`${name}.text`, `${name}.calls`], { maxBuffer: 1 << 30 });
+    const ran = spawnSync(program, [...first, `${name}.text`, `${name}.calls`], { maxBuffer: 1 << 30 });
     assert.equal(ran.status, 0, `${ran.stderr.toString()}${ran.signal ?? ''} (${name}.text)`);
     spawnSync('rm', ['-f', `${name}.text`, `${name}.calls`]);
     let at = 0;

@@ -49,12 +49,20 @@ static void fail(const char *what) {
 
 static void handler(int sig, siginfo_t *info, void *context) {
   ucontext_t *uc = context;
+#if defined(__x86_64__)
   greg_t *regs = uc->uc_mcontext.gregs;
   uint8_t *pc = (uint8_t *)regs[REG_RIP];
+#else
+  uint8_t *pc = (uint8_t *)uc->uc_mcontext.pc;
+#endif
   uint8_t *at = info->si_addr;
   uint32_t kind = 0;
   if (pc >= text && pc < text + text_bytes) {
+#if defined(__x86_64__)
     if (sig == SIGILL && pc[0] == 0x0f && pc[1] == 0xb9) kind = pc[2] & 63;
+#else
+    if (sig == SIGILL && pc[1] == 0 && pc[2] == 0 && pc[3] == 0) kind = pc[0];
+#endif
     if (sig == SIGSEGV && at >= reserve && at < reserve + RESERVED) kind = 2;
     if (sig == SIGSEGV && at >= stack && at < stack + GUARD_BYTES) kind = 9;
   }
@@ -62,10 +70,17 @@ static void handler(int sig, siginfo_t *info, void *context) {
     fprintf(stderr, "signal %d at pc %p (text + %ld), address %p\n", sig, (void *)pc, (long)(pc - text), (void *)at);
     _exit(3);
   }
+#if defined(__x86_64__)
   regs[REG_RIP] = (greg_t)(text + unwind_offset);
   regs[REG_RSP] = (greg_t)(entry_sp - 8);
   regs[REG_RDI] = (greg_t)entry_sp;
   regs[REG_RSI] = kind;
+#else
+  uc->uc_mcontext.pc = (uintptr_t)(text + unwind_offset);
+  uc->uc_mcontext.sp = entry_sp;
+  uc->uc_mcontext.regs[0] = entry_sp;
+  uc->uc_mcontext.regs[1] = kind;
+#endif
 }
 
 static uint8_t *slurp(const char *path, size_t *bytes) {

@@ -44,10 +44,8 @@ function disassemble(compiled: CompiledFunction): Line[] {
 
 /** Follows the stack pointer through the code and compares the CFA with the unwind rows. */
 function checkUnwind(compiled: CompiledFunction, lines: readonly Line[]): void {
-  const { unwind, frameBytes, savedMask, stackArgBytes, prologueBytes } = compiled.frame;
-  let saved = 0;
-  for (let m = savedMask; m !== 0; m &= m - 1) saved++;
-  const body = 8 + stackArgBytes + frameBytes + 8 * saved;
+  const { unwind, frameBytes, stackArgBytes, prologueBytes } = compiled.frame;
+  const body = 8 + stackArgBytes + frameBytes;
   const cfaAt = (offset: number): number => {
     let cfa = 8;
     for (let k = 0; k < unwind.length && unwind[k] <= offset; k += UNWIND_ROW) {

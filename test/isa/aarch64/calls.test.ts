@@ -1,0 +1,3 @@
+import { callSuite } from '../calls.ts';
+
+callSuite('aarch64');

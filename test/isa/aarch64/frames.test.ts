@@ -1,0 +1,3 @@
+import { frameSuite } from '../frames.ts';
+
+frameSuite('aarch64');

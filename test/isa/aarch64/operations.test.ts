@@ -1,0 +1,3 @@
+import { operationSuite } from '../operations.ts';
+
+operationSuite('aarch64');

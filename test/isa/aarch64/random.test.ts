@@ -1,0 +1,3 @@
+import { randomSuite } from '../random.ts';
+
+randomSuite('aarch64');
