@@ -2,16 +2,7 @@
 // them is committed. Each function returns a folder or file that is complete: it is made beside and renamed, so that
 // test files that run in parallel may ask for the same one.
 import { execFileSync } from 'node:child_process';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fromRoot } from '../support/paths.ts';
 
@@ -122,9 +113,4 @@ export function pythonPackage(name: string, version: string): string {
 export function cachedFile(name: string, make: (file: string) => void): string {
   const dir = cached(`file-${name}`, (fresh) => make(path.join(fresh, name)));
   return path.join(dir, name);
-}
-
-/** Copies a committed source next to others. */
-export function copyInto(dir: string, ...files: string[]): void {
-  for (const file of files) copyFileSync(fromRoot('test/programs/src', file), path.join(dir, file));
 }
