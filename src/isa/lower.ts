@@ -143,6 +143,14 @@ export class Lowering<T> {
     return this.useCount[value] === 1 && this.vregOf[value] < 0;
   }
 
+  /** True if the instruction being lowered is the only use of `value`, whose register is then free: no loop comes back for it. */
+  diesHere(value: Value): boolean {
+    const v = this.skipCopies(value);
+    if (this.useCount[v] !== 1 || this.root === NONE) return false;
+    const { loopOf } = this.blocks.loops;
+    return loopOf[this.func.block[v]] === loopOf[this.func.block[this.root]];
+  }
+
   /** True if the load `value` may be done by its only consumer, the instruction being lowered. */
   sinkable(value: Value): boolean {
     const f = this.func;

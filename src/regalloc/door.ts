@@ -138,7 +138,8 @@ export interface RegallocOutput {
    * Moves, sorted by point, to be done in the given order: at point 2*i before instruction i, at 2*i+1 after it.
    * Each is register <- register, register <- slot, slot <- register, or register <- remat; never slot <- slot;
    * cycles are already broken. Moves for edges stand before the terminator of a predecessor with one successor
-   * or before the first instruction of a successor with one predecessor.
+   * or before the first instruction of a successor with one predecessor, or of one that finds the value in the same
+   * slot whichever way it is reached.
    */
   numEdits: number;
   editPoint: Int32Array;

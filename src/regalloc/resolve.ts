@@ -240,6 +240,13 @@ export class Resolver {
     if (2 * blockStart[b] < from || state.vregDef[v] === 2 * blockStart[b]) b++;
     for (; b < numBlocks && 2 * blockStart[b] < to; b++) {
       if (state.vregDef[v] === 2 * blockStart[b]) continue;
+      if (there < SLOT_BASE && predStart[b + 1] - predStart[b] > 1) {
+        const everywhere = this.commonMemory(state, v, b);
+        if (everywhere !== NO_LOCATION) {
+          this.record(2 * blockStart[b], Group.EdgeIn, everywhere, there, v, 0);
+          continue;
+        }
+      }
       for (let k = predStart[b]; k < predStart[b + 1]; k++) {
         const p = preds[k];
         const last = 2 * (blockStart[p + 1] - 1);
@@ -254,6 +261,21 @@ export class Resolver {
         else this.record(2 * blockStart[b], Group.EdgeIn, here, there, v, store);
       }
     }
+  }
+
+  /**
+   * The slot or constant that vreg v is in at the end of all predecessors of a block, or NO_LOCATION. Such a value is
+   * loaded once, at the start of the block, so that its edges stay empty.
+   */
+  private commonMemory(state: State, v: number, block: number): Location {
+    const { blockStart, preds, predStart } = state.input;
+    let common = NO_LOCATION;
+    for (let k = predStart[block]; k < predStart[block + 1]; k++) {
+      const here = this.locationAt(state, v, 2 * (blockStart[preds[k] + 1] - 1));
+      if (here < SLOT_BASE || (common !== NO_LOCATION && here !== common)) return NO_LOCATION;
+      common = here;
+    }
+    return common;
   }
 
   private arguments(state: State): void {

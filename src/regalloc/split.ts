@@ -1,5 +1,6 @@
 // Splitting of bundles that got no register. Three ways, tried in this order, each strictly finer than the last:
-// - by loops: one piece for each loop inside the bundle and for each stretch between them;
+// - by loops: one piece for each loop inside the bundle and for each stretch between them. If all of that lies in a loop
+//   itself, the stretches stay one piece: the value keeps its register around the outer loop;
 // - at a conflict: what lies before the point up to which some register is free, and the rest;
 // - per use: pieces of one instruction for uses that must have a register, everything else in memory.
 // Pieces are cut down to the stretch from their first to their last use entry, except at loops, where the value stays in its
@@ -161,6 +162,8 @@ export class Splitter {
     }
     if (least === most) return false;
     const outside = least;
+    let outerFirst = -1;
+    let outerLast = -1;
     // Cut at the borders; then collect runs.
     let runList = -1;
     let runLast = -1;
@@ -173,7 +176,12 @@ export class Splitter {
       const atStart = rangeFrom.data[r] === 2 * blockStart[b];
       if (open && (inside !== runInside || (startsLoop && atStart))) {
         rangeNext.data[runLast] = -1;
-        this.make(state, set, runList, !runInside, -1);
+        if (runInside || outside === 0) this.make(state, set, runList, !runInside, -1);
+        else {
+          if (outerFirst < 0) outerFirst = runList;
+          else rangeNext.data[outerLast] = runList;
+          outerLast = runLast;
+        }
         open = false;
       }
       const last = instBlock[(rangeTo.data[r] - 1) >> 1];
@@ -191,7 +199,10 @@ export class Splitter {
       runLast = r;
       r = rangeNext.data[r];
     }
-    this.make(state, set, runList, !runInside, -1);
+    if (runInside || outside === 0) this.make(state, set, runList, !runInside, -1);
+    else if (outerFirst < 0) outerFirst = runList;
+    else rangeNext.data[outerLast] = runList;
+    if (outerFirst >= 0) this.make(state, set, outerFirst, false, -1);
     return true;
   }
 

@@ -22,6 +22,12 @@ export function operandRm(l: L, v: Value, w: number, rm: Rm): Rm {
   return w === 0 ? rm.setLow(l, v) : rm.setValue(l, v, 8);
 }
 
+/** True if `a` had better be the second operand: a constant, in memory, or needed longer than `b`, whose register the result takes. */
+function betterSecond(l: L, a: Value, b: Value): boolean {
+  if (l.isConst(a) || l.sinkable(b)) return l.isConst(a);
+  return l.sinkable(a) || (!l.diesHere(a) && l.diesHere(b));
+}
+
 /** add, sub, and, or, xor */
 function lowerAlu(l: L, inst: Value, x: number, commutative: boolean): void {
   const f = l.func;
@@ -29,7 +35,7 @@ function lowerAlu(l: L, inst: Value, x: number, commutative: boolean): void {
   let b = f.arg(inst, 1);
   const w = wide(l, inst);
   const dst = l.result(inst);
-  if (commutative && (f.op[a] === Op.IConst || (l.sinkable(a) && !l.sinkable(b) && f.op[b] !== Op.IConst))) {
+  if (commutative && f.op[b] !== Op.IConst && betterSecond(l, a, b)) {
     const swap = a;
     a = b;
     b = swap;
@@ -89,7 +95,7 @@ export function lowerAdd(l: L, inst: Value): void {
     }
     const ra = operandReg(l, a, w);
     // lea keeps an operand that is used elsewhere alive without a copy.
-    if (l.useCount[a] > 1) lea(l, w, dst, src.setBase(ra, disp));
+    if (!l.diesHere(a)) lea(l, w, dst, src.setBase(ra, disp));
     else aluRI(l, X.Add + AluForm.Imm + w, dst, ra, disp);
     return;
   }
@@ -99,7 +105,7 @@ export function lowerAdd(l: L, inst: Value): void {
     lea(l, w, dst, src.setBaseIndex(base, operandReg(l, f.arg(b, 0), w), shift, 0));
     return;
   }
-  if (!l.sinkable(a) && !l.sinkable(b) && l.useCount[a] > 1 && l.useCount[b] > 1) {
+  if (!l.sinkable(a) && !l.sinkable(b) && !l.diesHere(a) && !l.diesHere(b)) {
     const base = operandReg(l, a, w);
     lea(l, w, dst, src.setBaseIndex(base, operandReg(l, b, w), 0, 0));
     return;
