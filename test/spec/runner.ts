@@ -7,6 +7,7 @@ import path from 'node:path';
 import { TrapKind } from '../../src/abi/layout.ts';
 import { compile } from '../../src/compile.ts';
 import { writeElf } from '../../src/elf/writer.ts';
+import { writeMachO } from '../../src/macho/writer.ts';
 import { checkModule } from '../../src/frontend/decode.ts';
 import type { WasmError } from '../../src/frontend/errors.ts';
 import { ExternKind } from '../../src/frontend/module.ts';
@@ -56,6 +57,15 @@ export type MakeObject = (bytes: Uint8Array) => Uint8Array;
 export function elfMaker(options: CompileOptions): MakeObject {
   return (bytes) =>
     writeElf(
+      compile(bytes, options, { checkAllocation: checked, verifyIr: true }),
+      options.target.isa,
+    ).toBytes();
+}
+
+/** The same as a Mach-O object. */
+export function machOMaker(options: CompileOptions): MakeObject {
+  return (bytes) =>
+    writeMachO(
       compile(bytes, options, { checkAllocation: checked, verifyIr: true }),
       options.target.isa,
     ).toBytes();

@@ -1,0 +1,12 @@
+// One of eight parts of the scripts from Mach-O objects, which the test host maps as it does ELF ones.
+import { defaultOptions } from '../../src/options.ts';
+import { machOMaker } from './runner.ts';
+import { specSuite } from './suite.ts';
+
+const options = {
+  ...defaultOptions('spec', { isa: 'x86_64', os: 'macos' } as const),
+  optLevel: 2 as const,
+  imports: 'instantiate' as const,
+  mainModule: false,
+};
+specSuite('x86_64 Mach-O -O2', 'x86_64', machOMaker(options), 1, 8);
