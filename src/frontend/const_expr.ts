@@ -110,10 +110,10 @@ function appendOp(v: FuncValidator): void {
 export function asElementEntry(m: Module, number: number): number {
   const consts = m.consts;
   if (consts.count.data[number] !== 1) return -2 - number;
-  const at = consts.first.data[number]!;
+  const at = consts.first.data[number];
   const op = consts.ops.data[at];
   if (op !== Op.RefFunc && op !== Op.RefNull) return -2 - number;
-  const entry = op === Op.RefFunc ? consts.ops.data[at + 1]! : -1;
+  const entry = op === Op.RefFunc ? consts.ops.data[at + 1] : -1;
   consts.ops.length = at;
   consts.first.length = number;
   consts.count.length = number;

@@ -101,12 +101,12 @@ class ModuleDecoder {
       r.pos = start;
       r.end = start + size;
       if (id !== Section.Custom) {
-        if (ORDER[id]! <= last)
-          malformed(offset, `unexpected content after last section: ${SECTION_NAMES[id]!} section`);
+        if (ORDER[id] <= last)
+          malformed(offset, `unexpected content after last section: ${SECTION_NAMES[id]} section`);
         last = ORDER[id]!;
       }
       this.section(id);
-      if (r.pos !== r.end) malformed(r.pos, `section size mismatch in the ${SECTION_NAMES[id]!} section`);
+      if (r.pos !== r.end) malformed(r.pos, `section size mismatch in the ${SECTION_NAMES[id]} section`);
       r.end = m.bytes.length;
     }
     if (this.bodies !== m.funcCount - m.importedFuncs)
@@ -230,7 +230,7 @@ class ModuleDecoder {
       if (kind > ExternKind.Tag) malformed(r.pos - 1, 'malformed export kind');
       const index = r.u32();
       if (index >= this.spaceSize(kind))
-        invalid(offset, `unknown ${EXTERN_NAMES[kind]!} ${index} in an export`);
+        invalid(offset, `unknown ${EXTERN_NAMES[kind]} ${index} in an export`);
       if (kind === ExternKind.Func) m.funcDeclared.data[index] = 1;
       if (seen.has(name)) invalid(offset, `duplicate export name ${JSON.stringify(name)}`);
       seen.add(name);
@@ -259,7 +259,7 @@ class ModuleDecoder {
     const offset = r.pos;
     const func = r.u32();
     if (func >= m.funcCount) invalid(offset, `unknown function ${func} as start function`);
-    const type = m.funcType.data[func]!;
+    const type = m.funcType.data[func];
     if (m.types.paramCount.data[type] !== 0 || m.types.resultCount.data[type] !== 0)
       invalid(offset, 'start function has parameters or results');
     m.start = func;

@@ -113,11 +113,11 @@ function rareImmediates(v: FuncValidator, imm: Imm): void {
     case Imm.MemArgLane:
       memArg(v, imm);
       v.imm2 = r.u8();
-      if (v.imm2 >= 16 >> OP_ALIGN[v.op]!) invalid(v.opOffset, `invalid lane index ${v.imm2}`);
+      if (v.imm2 >= 16 >> OP_ALIGN[v.op]) invalid(v.opOffset, `invalid lane index ${v.imm2}`);
       return;
     case Imm.Lane:
       v.imm0 = r.u8();
-      if (v.imm0 >= 1 << OP_ALIGN[v.op]!) invalid(v.opOffset, `invalid lane index ${v.imm0}`);
+      if (v.imm0 >= 1 << OP_ALIGN[v.op]) invalid(v.opOffset, `invalid lane index ${v.imm0}`);
       return;
     case Imm.V128:
       for (let i = 0; i < 4; i++) v.words[i] = r.word();
@@ -125,7 +125,7 @@ function rareImmediates(v: FuncValidator, imm: Imm): void {
     case Imm.Shuffle:
       for (let i = 0; i < 4; i++) v.words[i] = r.word();
       for (let i = 0; i < 4; i++)
-        if ((v.words[i]! & 0xe0e0e0e0) !== 0) invalid(v.opOffset, 'invalid lane index in i8x16.shuffle');
+        if ((v.words[i] & 0xe0e0e0e0) !== 0) invalid(v.opOffset, 'invalid lane index in i8x16.shuffle');
       return;
     case Imm.SelectTypes: {
       const count = r.u32();
@@ -172,7 +172,7 @@ function blockType(v: FuncValidator): void {
     v.module.used |= 1 << Proposal.MultiValue;
     // Of the canonical type, so that equal block types have the same lists.
     const t = v.types;
-    const type = t.canonical.data[index]!;
+    const type = t.canonical.data[index];
     v.blockParamFirst = t.first.data[type]!;
     v.blockParamCount = t.paramCount.data[type]!;
     v.blockResultFirst = t.firstResult.data[type]!;
@@ -210,11 +210,11 @@ function memArg(v: FuncValidator, imm: Imm): void {
     index = r.u32();
   }
   if (index >= m.memories.length) invalid(v.opOffset, `unknown memory ${index}`);
-  const is64 = m.memories[index]!.is64;
+  const is64 = m.memories[index].is64;
   v.addressType = is64 ? ValType.I64 : ValType.I32;
   v.imm0 = index;
   v.imm1 = flags;
-  const natural = OP_ALIGN[v.op]!;
+  const natural = OP_ALIGN[v.op];
   if (flags > natural) invalid(v.opOffset, 'alignment must not be larger than natural');
   if (imm === Imm.AtomicMemArg && flags !== natural) invalid(v.opOffset, 'atomic alignment must be natural');
   const at = r.pos;
@@ -234,14 +234,14 @@ function memory(v: FuncValidator): number {
   if (r.pos - offset > 1 || index !== 0)
     useProposal(v.module, Proposal.MultiMemory, offset, 'a memory index');
   if (index >= v.module.memories.length) invalid(v.opOffset, `unknown memory ${index}`);
-  v.addressType = v.module.memories[index]!.is64 ? ValType.I64 : ValType.I32;
+  v.addressType = v.module.memories[index].is64 ? ValType.I64 : ValType.I32;
   return index;
 }
 
 function table(v: FuncValidator): number {
   const index = v.r.u32();
   if (index >= v.module.tables.length) invalid(v.opOffset, `unknown table ${index}`);
-  v.addressType = v.module.tables[index]!.is64 ? ValType.I64 : ValType.I32;
+  v.addressType = v.module.tables[index].is64 ? ValType.I64 : ValType.I32;
   return index;
 }
 

@@ -41,7 +41,7 @@ function elementSegment(v: FuncValidator, r: Reader, m: Module, items: IntColumn
   if (active) {
     table = explicit ? r.u32() : 0;
     if (table >= m.tables.length) invalid(start, `unknown table ${table}`);
-    offset = readConstExpr(v, r, m.tables[table]!.is64 ? ValType.I64 : ValType.I32);
+    offset = readConstExpr(v, r, m.tables[table].is64 ? ValType.I64 : ValType.I32);
   }
   // Function indices make non-null references (3.0); the short form of expressions says funcref.
   let type = expressions ? FUNCREF : refTo(TypeBits.AbstractHeap | HeapType.Func, false);
@@ -49,10 +49,10 @@ function elementSegment(v: FuncValidator, r: Reader, m: Module, items: IntColumn
     if (expressions) type = readRefType(m, r);
     else if (r.u8() !== 0) malformed(r.pos - 1, 'malformed element kind');
   }
-  if (active && !v.types.isSubtype(type, m.tables[table]!.element))
+  if (active && !v.types.isSubtype(type, m.tables[table].element))
     invalid(
       start,
-      `type mismatch: elements of ${typeName(type)} for a table of ${typeName(m.tables[table]!.element)}`,
+      `type mismatch: elements of ${typeName(type)} for a table of ${typeName(m.tables[table].element)}`,
     );
   readItems(v, r, expressions, type, items);
   m.elements.push({
@@ -105,7 +105,7 @@ function dataSegment(v: FuncValidator, r: Reader, m: Module): void {
     memory = flags === 2 ? r.u32() : 0;
     if (memory > 0) useProposal(m, Proposal.MultiMemory, start, 'a memory index');
     if (memory >= m.memories.length) invalid(start, `unknown memory ${memory}`);
-    offset = readConstExpr(v, r, m.memories[memory]!.is64 ? ValType.I64 : ValType.I32);
+    offset = readConstExpr(v, r, m.memories[memory].is64 ? ValType.I64 : ValType.I32);
   }
   const size = r.u32();
   const from = r.skip(size);

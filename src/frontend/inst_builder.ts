@@ -2,7 +2,8 @@
 import { memImm, Op } from '../ir/opcodes.ts';
 import { Access, Region, Type, type IntCC } from '../ir/types.ts';
 import type { Func, Value } from '../ir/func.ts';
-import { SsaBuilder } from './ssa_builder.ts';
+import type { IntColumn } from '../support/int_column.ts';
+import type { SsaBuilder } from './ssa_builder.ts';
 
 export class InstBuilder {
   func!: Func;
@@ -95,10 +96,10 @@ export class InstBuilder {
     this.unary(Op.TrapIf, Type.None, condition, kind);
   }
 
-  /** A call of the runtime (Helper in src/abi/layout.ts); args are in list[0 .. count). */
-  helper(helper: number, type: Type, list: Int32Array, count: number): Value {
+  /** A call of the runtime (Helper in src/abi/layout.ts) with the values in `list` as arguments. */
+  helper(helper: number, type: Type, list: IntColumn): Value {
     const inst = this.append(Op.CallHelper, type, helper);
-    this.func.setArgs(inst, list, 0, count);
+    this.func.setArgs(inst, list.data, 0, list.length);
     return inst;
   }
 

@@ -24,6 +24,8 @@ export class ModuleLayout {
   readonly tableOffset: Int32Array;
   /** By function: offset of its w2n_func slot, -1 if it never escapes. */
   readonly slotOffset: Int32Array;
+  /** By function: 1 if others than direct calls and closed tables of the module may call it. */
+  readonly escapes: Uint8Array;
   /** By table: 1 if it is closed (closed_world.ts). */
   readonly closedTable: Uint8Array;
   /** Whether accesses to memory 0 rely on guard pages behind the pinned base. */
@@ -36,6 +38,7 @@ export class ModuleLayout {
   constructor(module: Module, bounds: Bounds, closed: boolean) {
     this.closedTable = closed ? closedTables(module) : new Uint8Array(module.tables.length);
     const escapes = escapingFunctions(module, this.closedTable);
+    this.escapes = escapes;
     let offset: number = Instance.Size;
     const place = (bytes: number): number => {
       const at = offset;

@@ -37,14 +37,14 @@ export function readNames(m: Module): Names {
   const locals = new Map<number, Map<number, string>>();
   const names = {
     module: null as string | null,
-    functions: byKind[Subsection.Functions]!,
+    functions: byKind[Subsection.Functions],
     locals,
-    types: byKind[Subsection.Types]!,
-    tables: byKind[Subsection.Tables]!,
-    memories: byKind[Subsection.Memories]!,
-    globals: byKind[Subsection.Globals]!,
-    elements: byKind[Subsection.Elements]!,
-    data: byKind[Subsection.Data]!,
+    types: byKind[Subsection.Types],
+    tables: byKind[Subsection.Tables],
+    memories: byKind[Subsection.Memories],
+    globals: byKind[Subsection.Globals],
+    elements: byKind[Subsection.Elements],
+    data: byKind[Subsection.Data],
   };
   const section = m.custom.find((custom) => custom.name === 'name');
   if (section === undefined) return names;
@@ -60,7 +60,7 @@ export function readNames(m: Module): Names {
       leniently(() => {
         if (id === Subsection.Module) names.module = readName(r);
         else if (id === Subsection.Locals) readLocals(r, locals);
-        else if (id <= Subsection.Data && id !== 3) readNameMap(r, byKind[id]!);
+        else if (id <= Subsection.Data && id !== 3) readNameMap(r, byKind[id]);
       });
       r.pos = end;
     }

@@ -25,13 +25,13 @@ export class Reader {
   /** One byte. */
   u8(): number {
     if (this.pos >= this.end) this.unexpectedEnd();
-    return this.bytes[this.pos++]!;
+    return this.bytes[this.pos++];
   }
 
   /** The next byte without moving. */
   peek(): number {
     if (this.pos >= this.end) this.unexpectedEnd();
-    return this.bytes[this.pos]!;
+    return this.bytes[this.pos];
   }
 
   /** Moves past `count` bytes (a non-negative number, possibly above 2^31) and returns where they start. */
@@ -46,7 +46,7 @@ export class Reader {
   u32(): number {
     const pos = this.pos;
     if (pos < this.end) {
-      const b = this.bytes[pos]!;
+      const b = this.bytes[pos];
       if (b < 0x80) {
         this.pos = pos + 1;
         return b;
@@ -102,7 +102,7 @@ export class Reader {
   u64(): number {
     const pos = this.pos;
     if (pos < this.end) {
-      const b = this.bytes[pos]!;
+      const b = this.bytes[pos];
       if (b < 0x80) {
         this.pos = pos + 1;
         this.hi = 0;
@@ -118,7 +118,7 @@ export class Reader {
   s64(): number {
     const pos = this.pos;
     if (pos < this.end) {
-      const b = this.bytes[pos]!;
+      const b = this.bytes[pos];
       if (b < 0x80) {
         this.pos = pos + 1;
         const v = (b << 25) >> 25;
@@ -176,7 +176,7 @@ export class Reader {
     }
     this.pos = p + 4;
     const b = this.bytes;
-    return b[p]! | (b[p + 1]! << 8) | (b[p + 2]! << 16) | (b[p + 3]! << 24);
+    return b[p] | (b[p + 1] << 8) | (b[p + 2] << 16) | (b[p + 3] << 24);
   }
 
   /** A name: length and strict UTF-8 (no surrogates, no overlong forms). */
@@ -198,7 +198,7 @@ export function decodeUtf8(bytes: Uint8Array, start: number, end: number): strin
     let text = '';
     let i = start;
     for (; i < end; i++) {
-      const b = bytes[i]!;
+      const b = bytes[i];
       if (b >= 0x80) break;
       text += String.fromCharCode(b);
     }

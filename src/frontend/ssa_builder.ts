@@ -13,7 +13,7 @@
 // - Parameters that the translator makes itself (results of a wasm block) get their arguments with each edge.
 // - finish() drops parameters all of whose arguments are one value or themselves, then writes the lists.
 import { Op } from '../ir/opcodes.ts';
-import { Type } from '../ir/types.ts';
+import type { Type } from '../ir/types.ts';
 import { NONE, type Block, type Edge, type Func, type Value } from '../ir/func.ts';
 import { IntColumn } from '../support/int_column.ts';
 

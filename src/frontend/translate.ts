@@ -5,7 +5,7 @@
 // validated and not translated: `ssa.current` is NONE there. Control is in translate_control.ts, memory accesses
 // and bulk operations in translate_memory.ts, tables and references in translate_table.ts, calls in
 // translate_call.ts; here are the driver, locals, globals, constants and numeric operators.
-import { Helper, TrapKind } from '../abi/layout.ts';
+import type { TrapKind } from '../abi/layout.ts';
 import { Op } from '../ir/opcodes.ts';
 import { IntCC, Region, Type } from '../ir/types.ts';
 import { NONE, type Func, type Value } from '../ir/func.ts';
@@ -207,9 +207,4 @@ export class Translator {
       build.nstore(type, build.ctxConst(Type.I64, offset), 0, region, value);
     else build.ctxStore(type, offset, region, value);
   }
-}
-
-/** Calls a helper whose arguments are the values in t.list. */
-export function callHelper(t: Translator, helper: Helper, type: Type): Value {
-  return t.build.helper(helper, type, t.list.data, t.list.length);
 }

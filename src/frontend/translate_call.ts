@@ -5,7 +5,7 @@ import { BlockFlag, type Value } from '../ir/func.ts';
 import { Access, IntCC, Region, Type } from '../ir/types.ts';
 import { OpenWorldNeeded } from './closed_world.ts';
 import { Op as Wasm } from './opcodes.ts';
-import { callHelper, type Translator } from './translate.ts';
+import type { Translator } from './translate.ts';
 import { isNull } from './translate_control.ts';
 import { elementAddress, elementRegion } from './translate_table.ts';
 
@@ -96,7 +96,7 @@ function checkSubtype(t: Translator, differs: Value, actual: Value, expected: Va
   list.clear();
   list.push(actual);
   list.push(expected);
-  const below = callHelper(t, Helper.IsSubtype, Type.I32);
+  const below = build.helper(Helper.IsSubtype, Type.I32, list);
   list.clear();
   build.trapIf(build.icmp(IntCC.Eq, below, build.iconst(Type.I32, 0)), TrapKind.IndirectCallType);
   const jump = build.append(Op.Jump, Type.None);

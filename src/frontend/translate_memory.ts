@@ -8,7 +8,7 @@ import { accessBytes, IntCC, Region, Type, type Access } from '../ir/types.ts';
 import type { Value } from '../ir/func.ts';
 import { ACCESS_KIND, ACCESS_MODE, ACCESS_TYPE } from './numeric.ts';
 import { Op as Wasm } from './opcodes.ts';
-import { callHelper, type Translator } from './translate.ts';
+import type { Translator } from './translate.ts';
 
 const LOAD = 1;
 
@@ -97,7 +97,7 @@ export function translateMemoryOp(t: Translator, op: number): boolean {
       const { is64 } = module.memories[v.imm0];
       list.push(build.toI64(t.pop(), is64));
       list.push(build.iconst(Type.I32, v.imm0));
-      const old = callHelper(t, Helper.MemoryGrow, Type.I64);
+      const old = build.helper(Helper.MemoryGrow, Type.I64, list);
       t.push(is64 ? old : build.unary(Op.Wrap, Type.I32, old));
       return true;
     }
@@ -109,7 +109,7 @@ export function translateMemoryOp(t: Translator, op: number): boolean {
       list.push(value);
       list.push(count);
       list.push(build.iconst(Type.I32, v.imm0));
-      callHelper(t, Helper.MemoryFill, Type.None);
+      build.helper(Helper.MemoryFill, Type.None, list);
       return true;
     }
     case Wasm.MemoryCopy: {
@@ -122,7 +122,7 @@ export function translateMemoryOp(t: Translator, op: number): boolean {
       list.push(count);
       list.push(build.iconst(Type.I32, v.imm0));
       list.push(build.iconst(Type.I32, v.imm1));
-      callHelper(t, Helper.MemoryCopy, Type.None);
+      build.helper(Helper.MemoryCopy, Type.None, list);
       return true;
     }
     case Wasm.MemoryInit: {
@@ -133,12 +133,12 @@ export function translateMemoryOp(t: Translator, op: number): boolean {
       list.push(count);
       list.push(build.iconst(Type.I32, v.imm1));
       list.push(build.iconst(Type.I32, v.imm0));
-      callHelper(t, Helper.MemoryInit, Type.None);
+      build.helper(Helper.MemoryInit, Type.None, list);
       return true;
     }
     case Wasm.DataDrop:
       list.push(build.iconst(Type.I32, v.imm0));
-      callHelper(t, Helper.DataDrop, Type.None);
+      build.helper(Helper.DataDrop, Type.None, list);
       return true;
     default:
       return false;

@@ -5,7 +5,7 @@ import { IntCC, Region, Type } from '../ir/types.ts';
 import type { Value } from '../ir/func.ts';
 import { OpenWorldNeeded } from './closed_world.ts';
 import { Op as Wasm } from './opcodes.ts';
-import { callHelper, type Translator } from './translate.ts';
+import type { Translator } from './translate.ts';
 import { isNull } from './translate_control.ts';
 
 /** Translates an operator on tables or references; false if `op` is none. */
@@ -51,7 +51,7 @@ export function translateTableOp(t: Translator, op: number): boolean {
       list.push(t.pop());
       list.push(delta);
       list.push(build.iconst(Type.I32, v.imm0));
-      const old = callHelper(t, Helper.TableGrow, Type.I64);
+      const old = build.helper(Helper.TableGrow, Type.I64, list);
       t.push(is64 ? old : build.unary(Op.Wrap, Type.I32, old));
       return true;
     }
@@ -64,7 +64,7 @@ export function translateTableOp(t: Translator, op: number): boolean {
       list.push(value);
       list.push(count);
       list.push(build.iconst(Type.I32, v.imm0));
-      callHelper(t, Helper.TableFill, Type.None);
+      build.helper(Helper.TableFill, Type.None, list);
       return true;
     }
     case Wasm.TableCopy: {
@@ -79,7 +79,7 @@ export function translateTableOp(t: Translator, op: number): boolean {
       list.push(count);
       list.push(build.iconst(Type.I32, v.imm0));
       list.push(build.iconst(Type.I32, v.imm1));
-      callHelper(t, Helper.TableCopy, Type.None);
+      build.helper(Helper.TableCopy, Type.None, list);
       return true;
     }
     case Wasm.TableInit: {
@@ -91,12 +91,12 @@ export function translateTableOp(t: Translator, op: number): boolean {
       list.push(count);
       list.push(build.iconst(Type.I32, v.imm1));
       list.push(build.iconst(Type.I32, v.imm0));
-      callHelper(t, Helper.TableInit, Type.None);
+      build.helper(Helper.TableInit, Type.None, list);
       return true;
     }
     case Wasm.ElemDrop:
       list.push(build.iconst(Type.I32, v.imm0));
-      callHelper(t, Helper.ElemDrop, Type.None);
+      build.helper(Helper.ElemDrop, Type.None, list);
       return true;
     default:
       return false;

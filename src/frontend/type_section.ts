@@ -133,20 +133,20 @@ class TypeSectionDecoder {
     const t = this.types;
     const from = this.keys.length;
     for (let i = start; i < start + size; i++) {
-      const superType = t.superType.data[i]!;
+      const superType = t.superType.data[i];
       this.keys.push(
         superType < 0
           ? -1
           : superType >= start
             ? (superType - start) | RELATIVE
-            : t.canonical.data[superType]!,
+            : t.canonical.data[superType],
       );
-      this.keys.push((t.kind.data[i]! << 1) | t.final.data[i]!);
-      this.keys.push(t.paramCount.data[i]!);
-      this.keys.push(t.resultCount.data[i]!);
+      this.keys.push((t.kind.data[i] << 1) | t.final.data[i]);
+      this.keys.push(t.paramCount.data[i]);
+      this.keys.push(t.resultCount.data[i]);
     }
     for (let i = poolStart; i < t.pool.length; i++) {
-      const type = t.pool.data[i]!;
+      const type = t.pool.data[i];
       this.keys.push(isInner(type, start) ? (type - start) | RELATIVE : type);
     }
     const length = this.keys.length - from;
@@ -154,28 +154,28 @@ class TypeSectionDecoder {
     const shift = start - representative;
     if (shift !== 0) for (let i = start; i < start + size; i++) t.canonical.data[i] = i - shift;
     for (let i = start; i < start + size; i++) {
-      const superType = t.superType.data[i]!;
+      const superType = t.superType.data[i];
       if (superType >= 0) t.superType.data[i] = t.canonical.data[superType]!;
     }
     if (shift !== 0)
       for (let i = poolStart; i < t.pool.length; i++)
-        if (isInner(t.pool.data[i]!, start)) t.pool.data[i] = t.pool.data[i]! - shift;
+        if (isInner(t.pool.data[i], start)) t.pool.data[i] = t.pool.data[i] - shift;
   }
 
   /** First type of the distinct group with the key at [from, from + length), which is `start` if the key is new. */
   private findOrAdd(from: number, length: number, start: number): number {
     const keys = this.keys.data;
     let hash = length;
-    for (let i = from; i < from + length; i++) hash = Math.imul(hash ^ keys[i]!, 0x9e3779b1) ^ (hash >>> 15);
+    for (let i = from; i < from + length; i++) hash = Math.imul(hash ^ keys[i], 0x9e3779b1) ^ (hash >>> 15);
     const head = this.byHash.get(hash) ?? -1;
     for (let g = head; g >= 0; g = this.keyNext.data[g]!) {
       if (this.keyLength.data[g] !== length) continue;
-      const other = this.keyStart.data[g]!;
+      const other = this.keyStart.data[g];
       let i = 0;
       while (i < length && keys[other + i] === keys[from + i]) i++;
       if (i === length) {
         this.keys.length = from;
-        return this.keyType.data[g]!;
+        return this.keyType.data[g];
       }
     }
     this.keyStart.push(from);
@@ -187,10 +187,10 @@ class TypeSectionDecoder {
 
   private checkSuper(index: number, offset: number): void {
     const t = this.types;
-    const superType = t.superType.data[index]!;
+    const superType = t.superType.data[index];
     if (superType < 0) return;
     if (t.final.data[superType] === 1) invalid(offset, `sub type: type ${index} extends a final type`);
-    const depth = t.depth.data[superType]! + 1;
+    const depth = t.depth.data[superType] + 1;
     t.depth.data[index] = depth;
     checkLimit(depth, Limit.SubtypeDepth, offset, 'supertypes');
     if (!matchesComposite(t, index, superType))
@@ -207,24 +207,24 @@ function isInner(type: number, start: number): boolean {
 
 /** Whether composite type `a` matches `b` (specification 3.3.10 to 3.3.14). */
 function matchesComposite(t: TypeTable, a: number, b: number): boolean {
-  const kind = t.kind.data[a]!;
+  const kind = t.kind.data[a];
   if (kind !== t.kind.data[b]) return false;
   const pool = t.pool.data;
-  const countA = t.paramCount.data[a]!;
-  const countB = t.paramCount.data[b]!;
-  const firstA = t.first.data[a]!;
-  const firstB = t.first.data[b]!;
+  const countA = t.paramCount.data[a];
+  const countB = t.paramCount.data[b];
+  const firstA = t.first.data[a];
+  const firstB = t.first.data[b];
   if (kind !== TypeKind.Func) {
     if (countA < countB) return false;
-    for (let i = 0; i < countB; i++) if (!matchesField(t, pool[firstA + i]!, pool[firstB + i]!)) return false;
+    for (let i = 0; i < countB; i++) if (!matchesField(t, pool[firstA + i], pool[firstB + i])) return false;
     return true;
   }
   if (countA !== countB || t.resultCount.data[a] !== t.resultCount.data[b]) return false;
-  for (let i = 0; i < countA; i++) if (!t.isSubtype(pool[firstB + i]!, pool[firstA + i]!)) return false;
-  const resultA = t.firstResult.data[a]!;
-  const resultB = t.firstResult.data[b]!;
-  for (let i = 0; i < t.resultCount.data[a]!; i++)
-    if (!t.isSubtype(pool[resultA + i]!, pool[resultB + i]!)) return false;
+  for (let i = 0; i < countA; i++) if (!t.isSubtype(pool[firstB + i], pool[firstA + i])) return false;
+  const resultA = t.firstResult.data[a];
+  const resultB = t.firstResult.data[b];
+  for (let i = 0; i < t.resultCount.data[a]; i++)
+    if (!t.isSubtype(pool[resultA + i], pool[resultB + i])) return false;
   return true;
 }
 

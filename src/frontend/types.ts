@@ -163,11 +163,11 @@ export class TypeTable {
     if ((a & TypeBits.AbstractHeap) !== 0) {
       const abstract = a & ~TypeBits.AbstractHeap;
       if ((b & TypeBits.AbstractHeap) !== 0)
-        return ((ABOVE[abstract]! >> (b & ~TypeBits.AbstractHeap)) & 1) !== 0;
-      return abstract === HeapType.Bottom || abstract === KIND_BOTTOM[this.kind.data[b]!];
+        return ((ABOVE[abstract] >> (b & ~TypeBits.AbstractHeap)) & 1) !== 0;
+      return abstract === HeapType.Bottom || abstract === KIND_BOTTOM[this.kind.data[b]];
     }
     if ((b & TypeBits.AbstractHeap) !== 0)
-      return ((ABOVE[KIND_HEAP[this.kind.data[a]!]!]! >> (b & ~TypeBits.AbstractHeap)) & 1) !== 0;
+      return ((ABOVE[KIND_HEAP[this.kind.data[a]]] >> (b & ~TypeBits.AbstractHeap)) & 1) !== 0;
     return this.isDefinedSubtype(a, b);
   }
 
@@ -183,7 +183,7 @@ export class TypeTable {
 
   /** The canonical non-null reference type to a type index. */
   refToType(typeIndex: number, nullable: boolean): number {
-    return refTo(this.canonical.data[typeIndex]!, nullable);
+    return refTo(this.canonical.data[typeIndex], nullable);
   }
 }
 

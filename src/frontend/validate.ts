@@ -125,7 +125,7 @@ export class FuncValidator {
   begin(func: number): void {
     const m = this.module;
     const body = func - m.importedFuncs;
-    const type = m.funcType.data[func]!;
+    const type = m.funcType.data[func];
     const t = this.types;
     this.func = func;
     this.r.pos = m.bodyStart.data[body]!;
@@ -134,10 +134,10 @@ export class FuncValidator {
     this.localCount = 0;
     this.tracksInit = false;
     this.paramCount = t.paramCount.data[type]!;
-    const first = t.first.data[type]!;
-    for (let i = 0; i < this.paramCount; i++) this.addLocals(1, t.pool.data[first + i]!, 1);
+    const first = t.first.data[type];
+    for (let i = 0; i < this.paramCount; i++) this.addLocals(1, t.pool.data[first + i], 1);
     this.readLocals();
-    this.start(t.firstResult.data[type]!, t.resultCount.data[type]!);
+    this.start(t.firstResult.data[type], t.resultCount.data[type]);
   }
 
   /** Starts a constant expression at byte `pos` that gives one value of `type`; step() to its `end`. */
@@ -199,25 +199,25 @@ export class FuncValidator {
     const start = r.pos;
     this.opOffset = start;
     if (start >= r.end) malformed(start, 'unexpected end: END opcode expected');
-    let op = r.bytes[start]!;
+    let op = r.bytes[start];
     r.pos = start + 1;
     if (op >= 0xfb) op = this.prefixed(op);
     this.op = op;
     this.wasReachable = this.reachable;
-    const imm = OP_IMM[op]!;
+    const imm = OP_IMM[op];
     if (imm !== Imm.None) {
       if (imm === Imm.Unassigned) malformed(start, `illegal opcode 0x${op.toString(16)}`);
       if (OP_PROPOSAL[op] !== 0) this.useOperator(op);
       decodeImmediates(this, imm);
     } else if (OP_PROPOSAL[op] !== 0) this.useOperator(op);
     if (OP_SIMPLE[op] === 1) {
-      let operands = OP_OPERANDS[op]!;
+      let operands = OP_OPERANDS[op];
       while (operands !== 0) {
         const type = operands & 15;
         this.pop(type === ADDRESS_TYPE ? this.addressType : type);
         operands >>>= 4;
       }
-      let results = OP_RESULTS[op]!;
+      let results = OP_RESULTS[op];
       while (results !== 0) {
         this.push(results & 15);
         results >>>= 4;
@@ -245,7 +245,7 @@ export class FuncValidator {
   }
 
   private useOperator(op: number): void {
-    const proposal = OP_PROPOSAL[op]!;
+    const proposal = OP_PROPOSAL[op];
     this.module.used |= 1 << proposal;
     if (((this.module.features >> proposal) & 1) === 0)
       unsupported(proposal, this.opOffset, `the operator ${opName(op)}`);
@@ -263,7 +263,7 @@ export class FuncValidator {
   pop(expected: number): number {
     const h = this.height - 1;
     if (h < this.base) return this.popPolymorphic(expected);
-    const type = this.stack[h]!;
+    const type = this.stack[h];
     this.height = h;
     if (type !== expected && !this.types.isSubtype(type, expected)) this.mismatch(expected, type);
     return type;
@@ -287,7 +287,7 @@ export class FuncValidator {
       return ValType.Bottom;
     }
     this.height = h;
-    return this.stack[h]!;
+    return this.stack[h];
   }
 
   /** Pops a reference (or Bottom). */
@@ -300,12 +300,12 @@ export class FuncValidator {
 
   /** Pops operands that match types.pool[first, first + count), the last on top. */
   popList(first: number, count: number): void {
-    for (let i = first + count - 1; i >= first; i--) this.pop(this.types.pool.data[i]!);
+    for (let i = first + count - 1; i >= first; i--) this.pop(this.types.pool.data[i]);
   }
 
   /** Pushes types.pool[first, first + count). */
   pushList(first: number, count: number): void {
-    for (let i = first; i < first + count; i++) this.push(this.types.pool.data[i]!);
+    for (let i = first; i < first + count; i++) this.push(this.types.pool.data[i]);
   }
 
   /** Checks that the topmost operands match the list without popping them. */
@@ -315,11 +315,11 @@ export class FuncValidator {
     for (let i = first + count - 1; i >= first; i--) {
       h--;
       if (h < this.base) {
-        this.popPolymorphic(pool[i]!);
+        this.popPolymorphic(pool[i]);
         continue;
       }
-      const type = this.stack[h]!;
-      if (type !== pool[i]! && !this.types.isSubtype(type, pool[i]!)) this.mismatch(pool[i]!, type);
+      const type = this.stack[h];
+      if (type !== pool[i] && !this.types.isSubtype(type, pool[i])) this.mismatch(pool[i], type);
     }
   }
 
@@ -352,13 +352,13 @@ export class FuncValidator {
   /** First index in types.pool of the types that a branch to the label carries. */
   labelFirst(label: number): number {
     const frame = this.frameOfLabel(label);
-    return this.ctlOp[frame] === Op.Loop ? this.ctlParamFirst[frame]! : this.ctlResultFirst[frame]!;
+    return this.ctlOp[frame] === Op.Loop ? this.ctlParamFirst[frame] : this.ctlResultFirst[frame];
   }
 
   /** Number of values that a branch to the label carries. */
   labelCount(label: number): number {
     const frame = this.frameOfLabel(label);
-    return this.ctlOp[frame] === Op.Loop ? this.ctlParamCount[frame]! : this.ctlResultCount[frame]!;
+    return this.ctlOp[frame] === Op.Loop ? this.ctlParamCount[frame] : this.ctlResultCount[frame];
   }
 
   /** Notes a branch from the current operator to the label. */
@@ -389,13 +389,13 @@ export class FuncValidator {
   /** Checks that the innermost block's results, and nothing else, are on the stack; pops its frame. */
   popFrame(): void {
     const d = this.depth - 1;
-    this.popList(this.ctlResultFirst[d]!, this.ctlResultCount[d]!);
+    this.popList(this.ctlResultFirst[d], this.ctlResultCount[d]);
     if (this.height !== this.base)
       invalid(
         this.opOffset,
         `type mismatch: ${this.height - this.base} values remain on the stack at the end of a block`,
       );
-    if (this.tracksInit) this.forgetLocals(this.ctlInitHeight[d]!);
+    if (this.tracksInit) this.forgetLocals(this.ctlInitHeight[d]);
     this.depth = d;
     if (d > 0) {
       this.base = this.ctlHeight[d - 1]!;
@@ -404,7 +404,7 @@ export class FuncValidator {
   }
 
   private forgetLocals(height: number): void {
-    for (let i = this.initStack.length - 1; i >= height; i--) this.localSet[this.initStack.data[i]!] = 0;
+    for (let i = this.initStack.length - 1; i >= height; i--) this.localSet[this.initStack.data[i]] = 0;
     this.initStack.length = height;
   }
 

@@ -46,11 +46,11 @@ export function validateControl(v: FuncValidator, op: Op): boolean {
       brTable(v);
       break;
     case Op.Return:
-      v.popList(v.ctlResultFirst[0]!, v.ctlResultCount[0]!);
+      v.popList(v.ctlResultFirst[0], v.ctlResultCount[0]);
       v.setUnreachable();
       break;
     case Op.Call:
-      call(v, v.module.funcType.data[v.imm0]!);
+      call(v, v.module.funcType.data[v.imm0]);
       break;
     case Op.CallIndirect:
       popCallee(v);
@@ -61,7 +61,7 @@ export function validateControl(v: FuncValidator, op: Op): boolean {
       call(v, v.imm0);
       break;
     case Op.ReturnCall:
-      tailCall(v, v.module.funcType.data[v.imm0]!);
+      tailCall(v, v.module.funcType.data[v.imm0]);
       break;
     case Op.ReturnCallIndirect:
       popCallee(v);
@@ -84,8 +84,8 @@ export function validateControl(v: FuncValidator, op: Op): boolean {
       v.push(v.imm0);
       break;
     case Op.Throw: {
-      const type = v.module.tagType.data[v.imm0]!;
-      v.popList(v.types.first.data[type]!, v.types.paramCount.data[type]!);
+      const type = v.module.tagType.data[v.imm0];
+      v.popList(v.types.first.data[type], v.types.paramCount.data[type]);
       v.setUnreachable();
       break;
     }
@@ -113,7 +113,7 @@ function elseBranch(v: FuncValidator): void {
   const targeted = v.ctlTargeted[d] === 1 || v.reachable ? 1 : 0;
   v.popFrame();
   v.reachable = v.ctlEntryReachable[d] === 1;
-  v.pushFrame(v.ctlParamFirst[d]!, v.ctlParamCount[d]!, v.ctlResultFirst[d]!, v.ctlResultCount[d]!);
+  v.pushFrame(v.ctlParamFirst[d], v.ctlParamCount[d], v.ctlResultFirst[d], v.ctlResultCount[d]);
   v.ctlTargeted[d] = targeted;
 }
 
@@ -121,8 +121,8 @@ function end(v: FuncValidator): boolean {
   const d = v.depth - 1;
   const op = v.ctlOp[d];
   v.popFrame();
-  const first = v.ctlResultFirst[d]!;
-  const count = v.ctlResultCount[d]!;
+  const first = v.ctlResultFirst[d];
+  const count = v.ctlResultCount[d];
   if (op === Op.If) {
     // Without else the parameters must do as results, and the false condition leads here.
     checkEmptyElse(v, d);
@@ -135,12 +135,12 @@ function end(v: FuncValidator): boolean {
 
 function checkEmptyElse(v: FuncValidator, d: number): void {
   const t = v.types;
-  const count = v.ctlParamCount[d]!;
+  const count = v.ctlParamCount[d];
   if (count !== v.ctlResultCount[d])
     invalid(v.opOffset, 'type mismatch: if without else has other results than parameters');
   for (let i = 0; i < count; i++) {
-    const param = t.pool.data[v.ctlParamFirst[d]! + i]!;
-    const result = t.pool.data[v.ctlResultFirst[d]! + i]!;
+    const param = t.pool.data[v.ctlParamFirst[d] + i];
+    const result = t.pool.data[v.ctlResultFirst[d] + i];
     if (!t.isSubtype(param, result))
       invalid(v.opOffset, `type mismatch: if without else gives ${typeName(param)}, not ${typeName(result)}`);
   }
@@ -150,10 +150,10 @@ function brTable(v: FuncValidator): void {
   v.pop(ValType.I32);
   const last = v.labels.length - 1;
   const labels = v.labels.data;
-  const arity = v.labelCount(labels[last]!);
+  const arity = v.labelCount(labels[last]);
   if (arity > 0) v.beginChecks();
   for (let i = 0; i <= last; i++) {
-    const label = labels[i]!;
+    const label = labels[i];
     if (v.labelCount(label) !== arity)
       invalid(v.opOffset, 'type mismatch: br_table labels of different arity');
     if (arity > 0) v.checkOnce(v.labelFirst(label), arity);
@@ -164,19 +164,19 @@ function brTable(v: FuncValidator): void {
 
 function call(v: FuncValidator, type: number): void {
   const t = v.types;
-  v.popList(t.first.data[type]!, t.paramCount.data[type]!);
-  v.pushList(t.firstResult.data[type]!, t.resultCount.data[type]!);
+  v.popList(t.first.data[type], t.paramCount.data[type]);
+  v.pushList(t.firstResult.data[type], t.resultCount.data[type]);
 }
 
 function tailCall(v: FuncValidator, type: number): void {
   const t = v.types;
-  v.popList(t.first.data[type]!, t.paramCount.data[type]!);
-  const count = t.resultCount.data[type]!;
+  v.popList(t.first.data[type], t.paramCount.data[type]);
+  const count = t.resultCount.data[type];
   if (count !== v.ctlResultCount[0])
     invalid(v.opOffset, 'type mismatch: tail call with another number of results');
   for (let i = 0; i < count; i++) {
-    const given = t.pool.data[t.firstResult.data[type]! + i]!;
-    const wanted = t.pool.data[v.ctlResultFirst[0]! + i]!;
+    const given = t.pool.data[t.firstResult.data[type] + i];
+    const wanted = t.pool.data[v.ctlResultFirst[0] + i];
     if (!t.isSubtype(given, wanted))
       invalid(v.opOffset, `type mismatch: tail call gives ${typeName(given)}, not ${typeName(wanted)}`);
   }
@@ -185,7 +185,7 @@ function tailCall(v: FuncValidator, type: number): void {
 
 /** Pops the index of an indirect call; imm1 is the table. */
 function popCallee(v: FuncValidator): void {
-  const element = v.module.tables[v.imm1]!.element;
+  const element = v.module.tables[v.imm1].element;
   if (!v.types.isSubtype(element, FUNCREF))
     invalid(v.opOffset, `type mismatch: ${opName(v.op)} through a table of ${typeName(element)}`);
   v.pop(v.addressType);
@@ -214,19 +214,19 @@ function tryTable(v: FuncValidator): void {
   const t = v.types;
   const exn = refTo(TypeBits.AbstractHeap | HeapType.Exn, false);
   for (let i = 0; i < v.imm0; i++) {
-    const kind = v.labels.data[i * 3]!;
-    const tag = v.labels.data[i * 3 + 1]!;
-    const label = v.labels.data[i * 3 + 2]!;
-    const type = tag < 0 ? -1 : v.module.tagType.data[tag]!;
-    const params = type < 0 ? 0 : t.paramCount.data[type]!;
+    const kind = v.labels.data[i * 3];
+    const tag = v.labels.data[i * 3 + 1];
+    const label = v.labels.data[i * 3 + 2];
+    const type = tag < 0 ? -1 : v.module.tagType.data[tag];
+    const params = type < 0 ? 0 : t.paramCount.data[type];
     const withRef = kind & 1;
     const first = v.labelFirst(label);
     if (v.labelCount(label) !== params + withRef)
       invalid(v.opOffset, 'type mismatch: catch clause and label differ in arity');
     for (let p = 0; p < params; p++)
-      if (!t.isSubtype(t.pool.data[t.first.data[type]! + p]!, t.pool.data[first + p]!))
+      if (!t.isSubtype(t.pool.data[t.first.data[type] + p], t.pool.data[first + p]))
         invalid(v.opOffset, 'type mismatch: catch clause and label differ');
-    if (withRef === 1 && !t.isSubtype(exn, t.pool.data[first + params]!))
+    if (withRef === 1 && !t.isSubtype(exn, t.pool.data[first + params]))
       invalid(v.opOffset, 'type mismatch: catch clause needs a label with an exception reference');
     v.target(label);
   }

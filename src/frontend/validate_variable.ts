@@ -12,23 +12,23 @@ export function validateVariable(v: FuncValidator, op: Op): void {
   switch (op) {
     case Op.LocalGet:
       if (v.tracksInit && v.localSet[v.imm0] === 0) invalid(v.opOffset, `uninitialized local ${v.imm0}`);
-      v.push(v.localType[v.imm0]!);
+      v.push(v.localType[v.imm0]);
       break;
     case Op.LocalSet:
-      v.pop(v.localType[v.imm0]!);
+      v.pop(v.localType[v.imm0]);
       if (v.tracksInit) setLocal(v, v.imm0);
       break;
     case Op.LocalTee:
-      v.pop(v.localType[v.imm0]!);
-      v.push(v.localType[v.imm0]!);
+      v.pop(v.localType[v.imm0]);
+      v.push(v.localType[v.imm0]);
       if (v.tracksInit) setLocal(v, v.imm0);
       break;
     case Op.GlobalGet:
-      v.push(m.globalType.data[v.imm0]!);
+      v.push(m.globalType.data[v.imm0]);
       break;
     case Op.GlobalSet:
       if (m.globalMutable.data[v.imm0] === 0) invalid(v.opOffset, `immutable global ${v.imm0}`);
-      v.pop(m.globalType.data[v.imm0]!);
+      v.pop(m.globalType.data[v.imm0]);
       break;
     case Op.MemorySize:
       v.push(v.addressType);
@@ -43,7 +43,7 @@ export function validateVariable(v: FuncValidator, op: Op): void {
       v.pop(v.addressType);
       break;
     case Op.MemoryCopy:
-      popCopy(v, m.memories[v.imm1]!.is64);
+      popCopy(v, m.memories[v.imm1].is64);
       break;
     case Op.MemoryInit:
       popInit(v);
@@ -81,10 +81,10 @@ function validateTable(v: FuncValidator, op: Op): void {
   switch (op) {
     case Op.TableGet:
       v.pop(v.addressType);
-      v.push(m.tables[v.imm0]!.element);
+      v.push(m.tables[v.imm0].element);
       break;
     case Op.TableSet:
-      v.pop(m.tables[v.imm0]!.element);
+      v.pop(m.tables[v.imm0].element);
       v.pop(v.addressType);
       break;
     case Op.TableSize:
@@ -92,20 +92,20 @@ function validateTable(v: FuncValidator, op: Op): void {
       break;
     case Op.TableGrow:
       v.pop(v.addressType);
-      v.pop(m.tables[v.imm0]!.element);
+      v.pop(m.tables[v.imm0].element);
       v.push(v.addressType);
       break;
     case Op.TableFill:
       v.pop(v.addressType);
-      v.pop(m.tables[v.imm0]!.element);
+      v.pop(m.tables[v.imm0].element);
       v.pop(v.addressType);
       break;
     case Op.TableCopy:
-      requireElements(v, m.tables[v.imm1]!.element, m.tables[v.imm0]!.element);
-      popCopy(v, m.tables[v.imm1]!.is64);
+      requireElements(v, m.tables[v.imm1].element, m.tables[v.imm0].element);
+      popCopy(v, m.tables[v.imm1].is64);
       break;
     case Op.TableInit:
-      requireElements(v, m.elements[v.imm0]!.type, m.tables[v.imm1]!.element);
+      requireElements(v, m.elements[v.imm0].type, m.tables[v.imm1].element);
       popInit(v);
       break;
     default:
@@ -134,7 +134,7 @@ function validateReference(v: FuncValidator, op: Op): void {
     case Op.RefFunc:
       if (v.func >= 0 && v.module.funcDeclared.data[v.imm0] === 0)
         invalid(v.opOffset, `undeclared function reference ${v.imm0}`);
-      v.push(v.types.refToType(v.module.funcType.data[v.imm0]!, false));
+      v.push(v.types.refToType(v.module.funcType.data[v.imm0], false));
       break;
     case Op.RefAsNonNull:
       v.push(nonNull(v.popRef()));
@@ -152,7 +152,7 @@ function validateReference(v: FuncValidator, op: Op): void {
     case Op.BrOnNonNull: {
       const first = v.labelFirst(v.imm0);
       const count = v.labelCount(v.imm0);
-      const last = count > 0 ? v.types.pool.data[first + count - 1]! : ValType.I32;
+      const last = count > 0 ? v.types.pool.data[first + count - 1] : ValType.I32;
       if (!isRef(last)) invalid(v.opOffset, 'type mismatch: br_on_non_null to a label without a reference');
       v.pop(last | TypeBits.Nullable);
       v.popList(first, count - 1);

@@ -74,7 +74,7 @@ export function readHeapType(m: Module, r: Reader): number {
   if (index < 0) malformed(offset, 'malformed heap type: a type code in more than one byte');
   useProposal(m, Proposal.FunctionReferences, offset, 'a reference to a defined type');
   if (index >= m.types.canonical.length) invalid(offset, `unknown type ${index}`);
-  return m.types.canonical.data[index]!;
+  return m.types.canonical.data[index];
 }
 
 /** Reads a value type; throws `malformed` at other bytes. */

@@ -1,44 +1,78 @@
 // The initial content of memory 0 (`w2n_image`): active data segments merged at compile time, so that the runtime
 // moves pages instead of copying bytes. All active segments are merged or none, as the order of their effects is
 // observable when one of them traps.
+// Input: a decoded module, the target. Output: the pages of memory 0 from the first to the last one that is not zero,
+// and where they begin. Invariant: offset and size are multiples of the largest page that the target's kernels use, so
+// that moving the image moves nothing else.
 import { Op as Wasm } from '../frontend/opcodes.ts';
 import { SegmentMode, type DataSegment, type Module } from '../frontend/module.ts';
+import type { Target } from '../options.ts';
 
-export const IMAGE_ALIGN = 65536;
 /** An image may be larger than the bytes it carries by this much. */
 const MAX_WASTE = 16 << 20;
 
-/** The merged bytes, a multiple of IMAGE_ALIGN long; empty if segments are to be copied when instantiating. */
-export function buildImage(module: Module): Uint8Array {
-  const end = imageEnd(module);
-  const image = new Uint8Array(Math.ceil(end / IMAGE_ALIGN) * IMAGE_ALIGN);
-  if (end === 0) return image;
-  for (const segment of module.data)
-    if (segment.mode === SegmentMode.Active)
-      image.set(module.bytes.subarray(segment.start, segment.end), constantOffset(module, segment));
-  return image;
+export interface MemoryImage {
+  /** False if active segments are to be copied when instantiating. */
+  readonly merged: boolean;
+  /** Where the bytes belong in memory 0; a multiple of `align`. */
+  readonly offset: number;
+  /** Empty if nothing is to be written; a multiple of `align` long. */
+  readonly bytes: Uint8Array;
+  readonly align: number;
 }
 
-/** End of the last byte that active segments write, 0 if they cannot be merged. */
-function imageEnd(module: Module): number {
+/** The largest page size of the target's kernels: aarch64 Linux has 4, 16 or 64 KiB, macOS 16 KiB. */
+function pageSize(target: Target): number {
+  if (target.os === 'macos') return 16384;
+  return target.isa === 'x86_64' ? 4096 : 65536;
+}
+
+export function buildImage(module: Module, target: Target): MemoryImage {
+  const align = pageSize(target);
+  const span = imageSpan(module, align);
+  if (span === null) return { merged: false, offset: 0, bytes: new Uint8Array(0), align };
+  const [start, end] = span;
+  const bytes = new Uint8Array(end - start);
+  for (const segment of module.data) {
+    if (segment.mode !== SegmentMode.Active || segment.start === segment.end) continue;
+    const offset = constantOffset(module, segment) - start;
+    bytes.set(module.bytes.subarray(segment.start, segment.end), offset);
+  }
+  let first = 0;
+  let last = bytes.length;
+  while (last > 0 && bytes[last - 1] === 0) last--;
+  while (first < last && bytes[first] === 0) first++;
+  first -= first % align;
+  last = Math.ceil(last / align) * align;
+  return { merged: true, offset: last === 0 ? 0 : start + first, bytes: bytes.subarray(first, last), align };
+}
+
+/** Begin and end, in whole pages, of what active segments write; null if they cannot be merged. */
+function imageSpan(module: Module, align: number): readonly [number, number] | null {
   const memory = module.memories[0];
-  if (memory === undefined || module.importedMemories > 0) return 0;
+  if (memory === undefined || module.importedMemories > 0) return null;
   // A failing element segment must leave the memory that functions in an imported table see as it was.
-  if (module.importedTables > 0 && module.elements.some((e) => e.mode === SegmentMode.Active)) return 0;
+  if (module.importedTables > 0 && module.elements.some((e) => e.mode === SegmentMode.Active)) return null;
   const minBytes = memory.min * 2 ** memory.pageSizeLog2;
+  let start = Infinity;
   let end = 0;
   let total = 0;
   for (const segment of module.data) {
     if (segment.mode !== SegmentMode.Active) continue;
     const bytes = segment.end - segment.start;
     const offset = segment.memory === 0 ? constantOffset(module, segment) : -1;
-    if (offset < 0 || offset + bytes > minBytes) return 0;
+    if (offset < 0 || offset + bytes > minBytes) return null;
     total += bytes;
-    if (bytes > 0) end = Math.max(end, offset + bytes);
+    if (bytes === 0) continue;
+    start = Math.min(start, offset);
+    end = Math.max(end, offset + bytes);
   }
-  if (end > total + MAX_WASTE) return 0;
-  // The image is a whole number of 64 KiB pages of the memory.
-  return Math.ceil(end / IMAGE_ALIGN) * IMAGE_ALIGN <= minBytes ? end : 0;
+  if (end === 0) return [0, 0];
+  if (end - start > total + MAX_WASTE) return null;
+  start -= start % align;
+  end = Math.ceil(end / align) * align;
+  // Memories of small pages may end within one of the system's.
+  return end <= minBytes ? [start, end] : null;
 }
 
 /** The constant offset of an active segment, or -1 if it is known only when instantiating. */

@@ -21,7 +21,7 @@ import type { Names } from '../frontend/names.ts';
 import type { CompiledFunction, Isa } from '../isa/contract.ts';
 import type { CompileOptions } from '../options.ts';
 import { ByteWriter } from '../support/byte_writer.ts';
-import { IMAGE_ALIGN } from './image.ts';
+import type { MemoryImage } from './image.ts';
 import type { TextSymbols } from './symbols.ts';
 
 /** Alignment of the text section: a cache line. */
@@ -58,7 +58,7 @@ export interface ObjectParts {
   readonly isa: Isa;
   readonly text: TextImage;
   readonly placed: readonly PlacedCode[];
-  readonly image: Uint8Array;
+  readonly image: MemoryImage;
 }
 
 export function buildObject(parts: ObjectParts): ObjectFile {
@@ -134,13 +134,13 @@ class ObjectBuilder {
   record({ module, options, image }: ObjectParts): void {
     const mod = mangle(options.name);
     let imageSymbol = -1;
-    if (image.length > 0) {
-      this.sections.push(plainSection(SectionRole.Image, image, IMAGE_ALIGN));
+    if (image.bytes.length > 0) {
+      this.sections.push(plainSection(SectionRole.Image, image.bytes, image.align));
       imageSymbol = this.symbol(
         `w2n_image_${mod}`,
         this.sections.length - 1,
         0,
-        image.length,
+        image.bytes.length,
         SymbolKind.Object,
         SymbolBinding.Local,
       );
@@ -152,7 +152,9 @@ class ObjectBuilder {
     const nameAt = cimportsAt + functions.length * 8;
     const out = new ByteWriter(nameAt + name.length);
     out.grow(ModuleRecord.ImageBytes);
-    out.u64(image.length);
+    out.u64(image.bytes.length);
+    out.grow(ModuleRecord.ImageOffset - out.length);
+    out.u64(image.offset);
     out.grow(nameAt - out.length);
     out.put(name);
     out.align(8);

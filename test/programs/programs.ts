@@ -3,14 +3,7 @@
 import { copyFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fromRoot } from '../support/paths.ts';
-import {
-  cachedFile,
-  crateSource,
-  debianSource,
-  npmPackage,
-  pythonPackage,
-  run,
-} from './sources.ts';
+import { cachedFile, crateSource, debianSource, npmPackage, pythonPackage, run } from './sources.ts';
 
 /** One way to run a program. `files` are made in the working directory, which is granted as `.`. */
 export interface ProgramRun {
