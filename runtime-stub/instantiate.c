@@ -60,9 +60,7 @@ static int make_memories(w2n_instance *inst, bool move_image) {
     if (!(rows[i].flags & W2N_MEM_IMPORTED)) {
       bool full = !(rows[i].flags & (W2N_MEM_CHECKED | W2N_MEM_64)) && !(h->flags & W2N_FLAG_CHECKED) &&
                   rows[i].page_log2 == 16;
-      bool has_image = i == 0 && inst->module->image_bytes > 0;
-      int status = w2n_memory_make(m, &rows[i], full, has_image ? inst->module->image : NULL,
-                                   has_image ? inst->module->image_bytes : 0, move_image);
+      int status = w2n_memory_make(m, &rows[i], full, i == 0 ? inst->module : NULL, move_image);
       if (status != W2N_OK) {
         const char *why = status == W2N_NO_RESERVATION ? "cannot reserve the address space of memory 0" : "out of memory";
         return w2n_link_failure(status, why, h, NULL);

@@ -56,16 +56,17 @@ static bool take_image(uint8_t *base, uint8_t *image, uint64_t bytes) {
 }
 #endif
 
-/* Makes [0, m->bytes) accessible with the image at its start. */
-static bool fill(w2n_memory *m, uint8_t *image, uint64_t image_bytes, bool move) {
-  uint64_t accessible = round_up(m->bytes), done = 0;
-  if (move && image_bytes > 0 && take_image(m->base, image, image_bytes)) done = image_bytes;
-  if (accessible > done && !w2n_make_writable(m->base + done, accessible - done)) return false;
-  if (done == 0 && image_bytes > 0) memcpy(m->base, image, image_bytes);
+/* Makes [0, m->bytes) accessible, with the image in its place. */
+static bool fill(w2n_memory *m, const w2n_module *module, bool move) {
+  uint64_t accessible = round_up(m->bytes);
+  if (accessible > 0 && !w2n_make_writable(m->base, accessible)) return false;
+  if (!module || module->image_bytes == 0) return true;
+  uint8_t *to = m->base + module->image_offset;
+  if (!move || !take_image(to, module->image, module->image_bytes)) memcpy(to, module->image, module->image_bytes);
   return true;
 }
 
-int w2n_memory_make(w2n_memory *m, const w2n_memory_row *row, bool full, uint8_t *image, uint64_t image_bytes, bool move) {
+int w2n_memory_make(w2n_memory *m, const w2n_memory_row *row, bool full, const w2n_module *module, bool move) {
   uint64_t most = row->flags & W2N_MEM_64 ? (uint64_t)1 << 36 : (uint64_t)1 << 32;
   m->bytes = w2n_pages_to_bytes(row->min_pages, row->page_log2);
   m->max_bytes = row->max_pages == W2N_NO_MAX ? W2N_NO_MAX : w2n_pages_to_bytes(row->max_pages, row->page_log2);
@@ -76,7 +77,7 @@ int w2n_memory_make(w2n_memory *m, const w2n_memory_row *row, bool full, uint8_t
   if (wanted > w2n_max_memory_bytes) wanted = w2n_max_memory_bytes;
   if (wanted < m->bytes) wanted = m->bytes;
   if (!reserve(m, full, m->bytes, wanted)) return full ? W2N_NO_RESERVATION : W2N_NO_MEMORY;
-  if (!fill(m, image, image_bytes, move) || !w2n_range_add(W2N_RANGE_MEMORY, m->mapping, m->mapping_bytes, m)) {
+  if (!fill(m, module, move) || !w2n_range_add(W2N_RANGE_MEMORY, m->mapping, m->mapping_bytes, m)) {
     w2n_unmap(m->mapping, m->mapping_bytes);
     m->mapping = NULL;
     return W2N_NO_MEMORY;
@@ -114,7 +115,7 @@ uint64_t w2n_memory_extend(w2n_memory *m, uint64_t pages) {
 w2n_memory *w2n_memory_new(uint64_t min, uint64_t max) {
   w2n_memory_row row = {.min_pages = min, .max_pages = max, .page_log2 = 16};
   w2n_memory *m = calloc(1, sizeof *m);
-  if (m && w2n_memory_make(m, &row, true, NULL, 0, false) == W2N_OK) return m;
+  if (m && w2n_memory_make(m, &row, true, NULL, false) == W2N_OK) return m;
   free(m);
   return NULL;
 }

@@ -64,6 +64,7 @@ struct w2n_module {
   uint64_t image_bytes;
   void *const *cimports; /* one per imported function, NULL if none; the array itself may be NULL */
   const char *name;
+  uint64_t image_offset; /* where the image belongs in memory 0 */
 };
 
 typedef struct w2n_string {
@@ -308,7 +309,8 @@ W2N_AT(struct w2n_module, image, 8);
 W2N_AT(struct w2n_module, image_bytes, 16);
 W2N_AT(struct w2n_module, cimports, 24);
 W2N_AT(struct w2n_module, name, 32);
-W2N_SIZE(struct w2n_module, 40);
+W2N_AT(struct w2n_module, image_offset, 40);
+W2N_SIZE(struct w2n_module, 48);
 W2N_SIZE(w2n_type_row, 40);
 W2N_AT(w2n_type_row, call_thunk, 24);
 W2N_AT(w2n_type_row, host_thunk, 32);

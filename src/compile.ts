@@ -11,7 +11,7 @@
 import { Header, HeaderFlag, IsaCode } from './abi/layout.ts';
 import { FunctionPipeline } from './compile_functions.ts';
 import { withReach } from './emit/fixup_kinds.ts';
-import { dataBlock } from './emit/function_code.ts';
+import { dataBlock, FixupRow } from './emit/function_code.ts';
 import type { ObjectFile } from './emit/object_file.ts';
 import { buildCodeTables, NO_FUNCTION, type PlacedFunction } from './emit/tables.ts';
 import { TextLayout } from './emit/text_layout.ts';
@@ -102,12 +102,18 @@ export class ModuleCompiler {
   readonly pipeline: FunctionPipeline;
   private readonly text: TextLayout;
   private readonly placed: PlacedCode[] = [];
+  /** By text symbol: whether placed code refers to it. */
+  private readonly used: Uint8Array;
 
   constructor(module: Module, options: CompileOptions, closed: boolean, hooks: CompileHooks) {
     this.module = module;
     this.options = options;
     this.layout = new ModuleLayout(module, options.bounds, closed);
-    this.symbols = new TextSymbols(module, options.imports === 'instantiate', options.exportThunks);
+    this.symbols = new TextSymbols(module, this.layout.escapes, {
+      host: options.imports === 'instantiate',
+      exports: options.exportThunks,
+    });
+    this.used = new Uint8Array(this.symbols.count);
     this.isa = isaOf(options);
     const { stress } = options;
     const fixupIsa = Object.entries(stress.reach).reduce(
@@ -162,6 +168,7 @@ export class ModuleCompiler {
     this.placeThunks();
     compiled.forEach((code, i) => this.place(code, module.importedFuncs + i, module.importedFuncs + i));
     this.placeExportThunks();
+    this.placeHelperThunks();
 
     const names = readNames(module);
     const image = buildImage(module, this.options.target);
@@ -193,6 +200,8 @@ export class ModuleCompiler {
 
   private place(compiled: CompiledFunction, symbol: number, functionIndex: number): void {
     const offset = this.text.append(compiled.code, symbol);
+    const { fixups } = compiled.code;
+    for (let at: number = FixupRow.Symbol; at < fixups.length; at += FixupRow.Size) this.used[fixups[at]] = 1;
     this.placed.push({ code: compiled.code, frame: compiled.frame, offset, functionIndex, symbol });
   }
 
@@ -200,16 +209,24 @@ export class ModuleCompiler {
     const { module, compiler, symbols } = this;
     this.place(compiler.enter(), symbols.enter, NO_FUNCTION);
     this.place(compiler.unwind(), symbols.unwind, NO_FUNCTION);
-    symbols.helper.forEach((symbol, helper) => this.place(compiler.helperThunk(helper), symbol, NO_FUNCTION));
     for (let type = 0; type < module.types.count; type++) {
-      if (module.types.canonical.data[type] !== type || symbols.callThunk[type] < 0) continue;
-      this.place(compiler.callThunk(type), symbols.callThunk[type], NO_FUNCTION);
+      if (module.types.canonical.data[type] !== type) continue;
+      if (symbols.callThunk[type] >= 0)
+        this.place(compiler.callThunk(type), symbols.callThunk[type], NO_FUNCTION);
       if (symbols.hostThunk[type] >= 0)
         this.place(compiler.hostThunk(type), symbols.hostThunk[type], NO_FUNCTION);
     }
     if (this.options.imports === 'instantiate') return;
     for (let f = 0; f < module.importedFuncs; f++)
       this.place(compiler.importThunk(f, module.funcType.data[f]), f, NO_FUNCTION);
+  }
+
+  /** Thunks of the helpers that placed code calls. They stand last, when all such code has been seen. */
+  private placeHelperThunks(): void {
+    const { compiler, symbols } = this;
+    symbols.helper.forEach((symbol, helper) => {
+      if (this.used[symbol] !== 0) this.place(compiler.helperThunk(helper), symbol, NO_FUNCTION);
+    });
   }
 
   private placeExportThunks(): void {

@@ -72,7 +72,8 @@ export const enum ModuleRecord {
   ImageBytes = 16,
   Cimports = 24,
   Name = 32,
-  Size = 40,
+  ImageOffset = 40,
+  Size = 48,
 }
 
 export const enum TypeRow {

@@ -13,7 +13,7 @@ import { UserError } from './diagnostics.ts';
 import { targetName } from './target.ts';
 
 /** Flags of the stub's own; the user's come behind. -fPIC serves executables of each kind and shared libraries. */
-const STUB_FLAGS = ['-std=c11', '-O2', '-fPIC', '-ffunction-sections', '-fdata-sections', '-pthread'];
+const STUB_FLAGS = ['-std=c11', '-Os', '-fPIC', '-ffunction-sections', '-fdata-sections', '-pthread'];
 const PARALLEL = 2;
 
 /** Folder of the stub's sources and of wasm2native.h: beside the bundle's folder. */

@@ -32,7 +32,7 @@ function linkProgram(
 ): string {
   mkdirSync(build, { recursive: true });
   const stub = fromRoot('runtime-stub');
-  const sources = readdirSync(stub).filter((f) => f.endsWith('.c') && !f.startsWith('wasi_'));
+  const sources = readdirSync(stub).filter((f) => f.endsWith('.c') && !/^(wasi_.*|invoke)\.c$/.test(f));
   const exe = path.join(build, name);
   const size = [
     '-Os',

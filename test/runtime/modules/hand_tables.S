@@ -165,7 +165,7 @@ image:
   .balign 8
   .globl w2n_module_hand
 w2n_module_hand:
-  .quad header, image, 65536, CIMPORTS, module_name
+  .quad header, image, 65536, CIMPORTS, module_name, 0
   .globl w2n_main_module
   .set w2n_main_module, w2n_module_hand
 #ifdef C_IMPORT
