@@ -34,7 +34,8 @@ static uint64_t prologue_frame(const uint8_t *p, const uint8_t *end) {
   return size;
 }
 
-/* One frame outwards; false at the end. is_return: pc is a return address. */
+/* One frame outwards; false at the end. is_return: pc is a return address, and sp what it is right after the return, when
+ * the callee has popped its stack arguments: the body's sp lies below by what this call passed. */
 static bool step(const w2n_thread *t, const w2n_header *h, w2n_regs *r, bool is_return) {
   uint64_t offset = r->pc - (uintptr_t)h;
   const w2n_code_row *code = w2n_code_at(h, offset - (is_return ? 1 : 0));
@@ -43,7 +44,7 @@ static bool step(const w2n_thread *t, const w2n_header *h, w2n_regs *r, bool is_
   uint64_t frame = 0; /* in a thunk: traps there come first of all */
   if (f && !is_return && offset - code->offset < f->prologue_bytes)
     frame = prologue_frame(w2n_at(h, code->offset), (const uint8_t *)r->pc);
-  else if (f) frame = code->frame_bytes;
+  else if (f) frame = code->frame_bytes - (is_return ? w2n_call_argument_bytes(h, offset) : 0);
   uintptr_t at = r->sp + frame;
   if (!on_stack(t, at)) return false;
   r->pc = word_at(at);

@@ -30,7 +30,7 @@ export const enum Unwind {
 export const UNWIND_ROW = 4;
 
 export interface FrameInfo {
-  /** x86_64: bytes below the saved registers. aarch64: bytes from the stack pointer in the body to the frame's end. */
+  /** From the stack pointer in the body to the return address (x86_64) or the frame's end (aarch64). */
   readonly frameBytes: number;
   /** Bit r: physical register r of the integer file is saved; on aarch64 bits 8..15 are vector registers. */
   readonly savedMask: number;

@@ -96,7 +96,7 @@ export class X64Emitter implements EmitHooks {
   /** Facts about the frame of the function emitted last; valid once the buffer is finished. */
   frame(prologueBytes: number): FrameInfo {
     return {
-      frameBytes: this.localBytes,
+      frameBytes: this.frameBytes,
       savedMask: this.savedMask,
       stackArgBytes: this.argBytes,
       prologueBytes,

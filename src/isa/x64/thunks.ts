@@ -50,7 +50,7 @@ export class X64Thunks {
   }
 
   private finish(
-    localBytes: number,
+    frameBytes: number,
     stackArgBytes: number,
     prologueBytes: number,
     savedMask = 0,
@@ -60,7 +60,7 @@ export class X64Thunks {
     return {
       code,
       frame: {
-        frameBytes: localBytes,
+        frameBytes,
         savedMask,
         stackArgBytes,
         prologueBytes,
@@ -77,20 +77,18 @@ export class X64Thunks {
     if (imm !== 0) encRR(this.buffer, (imm < 0 ? X.Sub : X.Add) + AluForm.Imm + 1, 0, reg, Math.abs(imm));
   }
 
+  /** At the first instruction: the CFA lies at entryCfa, above stack arguments that the thunk pops. */
+  private entryCfa(entryCfa: number): void {
+    if (entryCfa === 8) return;
+    this.unwindAt(Unwind.CfaOffset, entryCfa, 0);
+    this.unwindAt(Unwind.Saved, DWARF_RETURN_ADDRESS, -entryCfa);
+  }
+
   /** `sub rsp, bytes` with the CFA at entryCfa + bytes behind it. */
   private enterFrame(bytes: number, entryCfa: number): void {
-    if (this.buffer.length === 0 && entryCfa !== 8) {
-      this.unwindRows.add(this.buffer.mark(this.buffer.length), Unwind.CfaOffset, entryCfa, 0);
-      this.unwindRows.add(
-        this.buffer.mark(this.buffer.length),
-        Unwind.Saved,
-        DWARF_RETURN_ADDRESS,
-        -entryCfa,
-      );
-    }
     if (bytes === 0) return;
     this.addImm(Reg.Rsp, -bytes);
-    this.unwindRows.add(this.buffer.mark(), Unwind.CfaOffset, entryCfa + bytes, 0);
+    this.unwindAt(Unwind.CfaOffset, entryCfa + bytes, 0);
   }
 
   private leaveFrame(bytes: number, entryCfa: number): void {
@@ -212,7 +210,7 @@ export class X64Thunks {
     encRR(buffer, X.Xor, Reg.Rax, Reg.Rax);
     this.leaveEnter(cfa);
     return this.finish(
-      ENTER_LOCAL,
+      ENTER_LOCAL + 8 * ENTER_SAVED.length,
       0,
       prologueBytes,
       (1 << Reg.Rbx) | (1 << Reg.Rbp) | (1 << Reg.R12) | (1 << Reg.R13),
@@ -240,19 +238,17 @@ export class X64Thunks {
     encNone(buffer, X.Ret);
   }
 
+  /** rdi: entry_sp, esi: the result. The signal handler jumps here with rsp = rdi, C calls: rdi tells the frame. */
   unwind(): CompiledFunction {
     this.begin();
+    const frame = ENTER_LOCAL + 8 * ENTER_SAVED.length;
+    this.unwindAt(Unwind.CfaRegister, DWARF_REG[Reg.Rdi], frame + 8);
+    ENTER_SAVED.forEach((reg, k) => this.unwindAt(Unwind.Saved, DWARF_REG[reg], -16 - 8 * k));
     encRR(this.buffer, X.Mov, Reg.Rax, Reg.Rsi);
     encRR(this.buffer, X.Mov + 1, Reg.Rsp, Reg.Rdi);
-    let cfa = 8;
-    for (const reg of ENTER_SAVED) {
-      cfa += 8;
-      this.unwindAt(Unwind.Saved, DWARF_REG[reg], -cfa);
-    }
-    cfa += ENTER_LOCAL;
-    this.unwindAt(Unwind.CfaOffset, cfa, 0);
-    this.leaveEnter(cfa);
-    return this.finish(0, 0, 0);
+    this.unwindAt(Unwind.CfaOffset, frame + 8, 0);
+    this.leaveEnter(frame + 8);
+    return this.finish(frame, 0, 0);
   }
 
   private loadMemoryBase(): void {
@@ -314,7 +310,7 @@ export class X64Thunks {
     encO(buffer, X.Pop, Reg.Rbx);
     this.unwindAt(Unwind.CfaOffset, 8, 0);
     encNone(buffer, X.Ret);
-    return this.finish(area, 0, prologueBytes, 1 << Reg.Rbx);
+    return this.finish(area + 8, 0, prologueBytes, 1 << Reg.Rbx);
   }
 
   /** Wasm convention, r15: w2n_host_func object. */
@@ -328,6 +324,7 @@ export class X64Thunks {
     const params = signatures.numParams(sig);
     const results = signatures.numResults(sig);
     const frame = Math.max(params, results) * VALUE_BYTES + 8;
+    this.entryCfa(entryCfa);
     this.checkHostLimit();
     this.enterFrame(frame, entryCfa);
     const prologueBytes = buffer.length;
@@ -408,6 +405,7 @@ export class X64Thunks {
     const copies = alignUp(stack, 16);
     const struct = copies + params * 16;
     const frame = alignUp(struct + (asStruct ? offsets[results] : 0), 16) + 8;
+    this.entryCfa(entryCfa);
     this.checkHostLimit();
     this.enterFrame(frame, entryCfa);
     const prologueBytes = buffer.length;
@@ -519,7 +517,7 @@ export class X64Thunks {
     encO(buffer, X.Pop, Reg.Rbx);
     this.unwindAt(Unwind.CfaOffset, 8, 0);
     encNone(buffer, X.Ret);
-    return this.finish(frame, 0, prologueBytes, 1 << Reg.Rbx);
+    return this.finish(frame + 8, 0, prologueBytes, 1 << Reg.Rbx);
   }
 
   /** wasm -> helper: arguments are already C's, from the second one on. */

@@ -1,0 +1,131 @@
+;; Frames of all shapes for the step-by-step check (driver.c). Every export takes nothing: `run_*` must end well,
+;; `trap_K_*` with trap kind K. The host function calls `callback` with its first argument.
+(module $calls
+  (type $unary (func (param i32) (result i32)))
+  (type $wide (func (param i32 i64 f32 f64 i32 i64 f32 f64 i32 i64 i32 i64 i32 i64 i32 i32) (result i64)))
+  (import "env" "host" (func $host (param i32 i64 f64 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+  (memory 1)
+  (table 4 4 funcref)
+  (elem (i32.const 0) $leaf $keeps $wide_entry)
+  (global $total (mut i32) (i32.const 0))
+  (global $depth (mut i32) (i32.const 0))
+
+  ;; No frame at all.
+  (func $leaf (param i32) (result i32) (i32.add (local.get 0) (i32.const 3)))
+
+  ;; One value over a call: one callee-saved register.
+  (func $keeps (param i32) (result i32)
+    (i32.xor (call $leaf (i32.load (local.get 0))) (local.get 0)))
+
+  ;; More values over a call than there are callee-saved registers: all saved, and spill slots.
+  (func $spills (param $a i32) (result i32)
+    (local $b i32) (local $c i32) (local $d i32) (local $e i32) (local $f i32) (local $g i32) (local $h f64)
+    (local.set $b (i32.load offset=4 (local.get $a)))
+    (local.set $c (i32.load offset=8 (local.get $a)))
+    (local.set $d (i32.load offset=12 (local.get $a)))
+    (local.set $e (i32.load offset=16 (local.get $a)))
+    (local.set $f (i32.load offset=20 (local.get $a)))
+    (local.set $g (i32.load offset=24 (local.get $a)))
+    (local.set $h (f64.load offset=32 (local.get $a)))
+    (local.set $a (i32.add (local.get $a) (call $keeps (local.get $b))))
+    (if (i32.and (local.get $a) (i32.const 1))
+      (then (local.set $c (call $keeps (local.get $c))))
+      (else (return (i32.sub (local.get $b) (local.get $a)))))
+    (local.set $c (i32.sub (local.get $c) (call $leaf (local.get $g))))
+    (i32.add
+      (i32.add (i32.mul (local.get $a) (local.get $b)) (i32.mul (local.get $c) (local.get $d)))
+      (i32.add (i32.mul (local.get $e) (local.get $f))
+               (i32.add (local.get $g) (i32.trunc_sat_f64_s (local.get $h))))))
+
+  ;; Stack arguments, which the callee pops.
+  (func $wide (type $wide)
+    (i64.add
+      (i64.add (i64.add (local.get 1) (local.get 5)) (i64.add (local.get 9) (local.get 11)))
+      (i64.add (i64.extend_i32_s (call $spills (local.get 0)))
+               (i64.add (i64.extend_i32_u (local.get 15)) (i64.trunc_sat_f64_s (local.get 7))))))
+  (func $wide_entry (param i32) (result i32)
+    (i32.wrap_i64 (call $wide (local.get 0) (i64.const 1) (f32.const 2) (f64.const 3) (local.get 0) (i64.const 5)
+      (f32.const 6) (f64.const 7) (local.get 0) (i64.const 9) (local.get 0) (i64.const 11) (local.get 0)
+      (i64.const 13) (local.get 0) (local.get 0))))
+
+  ;; Results beyond registers, and stack arguments of another size at the same time.
+  (func $results (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
+      (result i32 i64 i32 i64 i32 i64 i32 i64 i32 i64 f64)
+    (local.get 9) (i64.const 1) (local.get 8) (i64.const 2) (local.get 7) (i64.const 3) (local.get 6) (i64.const 4)
+    (call $keeps (local.get 5)) (i64.const 5) (f64.convert_i32_s (local.get 0)))
+  (func $uses_results (param i32) (result i32)
+    (local $sum i64)
+    (call $results (local.get 0) (local.get 0) (local.get 0) (local.get 0) (local.get 0) (i32.const 64) (local.get 0)
+      (local.get 0) (local.get 0) (local.get 0))
+    (i64.trunc_sat_f64_s) (i64.add) (local.set $sum)
+    (drop) (local.set $sum (i64.add (local.get $sum)))
+    (drop) (local.set $sum (i64.add (local.get $sum)))
+    (drop) (drop) (drop) (drop)
+    (i32.add (i32.wrap_i64 (local.get $sum))))
+
+  ;; Recursion with a value over the call, indirect calls, and a loop around a call with stack arguments.
+  (func $recurse (param i32) (result i32)
+    (if (result i32) (i32.eqz (local.get 0))
+      (then (call $to_host (i32.const 2)))
+      (else (i32.add (call $recurse (i32.sub (local.get 0) (i32.const 1))) (local.get 0)))))
+  (func $indirect (param i32) (result i32)
+    (call_indirect (type $unary) (i32.const 48) (local.get 0)))
+  (func $loops (param $n i32) (result i32)
+    (local $sum i32)
+    (loop $again
+      (local.set $sum (i32.add (local.get $sum) (call $wide_entry (local.get $n))))
+      (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+    (local.get $sum))
+
+  ;; Out to the host, which calls back.
+  (func $to_host (param i32) (result i32)
+    (i32.add (local.get 0)
+      (call $host (local.get 0) (i64.const -1) (f64.const 0.5) (i32.const 3) (i32.const 4) (i32.const 5) (i32.const 6)
+        (i32.const 7) (i32.const 8) (i32.const 9) (i32.const 10))))
+  (func (export "callback") (param i32) (result i32)
+    (global.set $depth (i32.add (global.get $depth) (i32.const 1)))
+    (if (result i32) (i32.lt_u (local.get 0) (i32.const 100))
+      (then
+        (if (result i32) (i32.eqz (local.get 0))
+          (then (call $spills (i32.const 0)))
+          (else (call $to_host (i32.sub (local.get 0) (i32.const 1))))))
+      (else (call $fails (i32.sub (local.get 0) (i32.const 100))))))
+
+  ;; Ends by the trap that the argument names, in the middle of frames.
+  (func $fails (param i32) (result i32)
+    (local $keep i32)
+    (local.set $keep (call $leaf (local.get 0)))
+    (block $div (block $oob (block $unreachable
+      (br_table $unreachable $oob $div (local.get 0)))
+      (unreachable))
+      (return (i32.load offset=1000000 (local.get $keep))))
+    (i32.div_s (local.get $keep) (i32.load offset=1024 (local.get $keep))))
+
+  (func (export "run_leaf") (global.set $total (call $leaf (i32.const 1))))
+  (func (export "run_keeps") (global.set $total (call $keeps (i32.const 64))))
+  (func (export "run_spills")
+    (i32.store (i32.const 204) (i32.const 1))
+    (i32.store (i32.const 200) (i32.const 1))
+    (global.set $total (call $spills (i32.const 200)))
+    (global.set $total (call $spills (i32.const 199))))
+  (func (export "run_wide") (global.set $total (call $wide_entry (i32.const 7))))
+  (func (export "run_results") (global.set $total (call $uses_results (i32.const 7))))
+  (func (export "run_recursion") (global.set $total (call $recurse (i32.const 9))))
+  (func (export "run_indirect")
+    (global.set $total (call $indirect (i32.const 0)))
+    (global.set $total (call $indirect (i32.const 1)))
+    (global.set $total (call $indirect (i32.const 2))))
+  (func (export "run_loop") (global.set $total (call $loops (i32.const 3))))
+  (func (export "run_host") (global.set $total (call $to_host (i32.const 3))))
+  (func (export "run_grow") (global.set $total (memory.grow (i32.const 1))))
+  (func (export "trap_1_unreachable") (global.set $total (call $fails (i32.const 0))))
+  (func (export "trap_2_load") (global.set $total (call $fails (i32.const 1))))
+  (func (export "trap_7_divide") (global.set $total (call $fails (i32.const 2))))
+  (func (export "trap_4_null") (global.set $total (call $indirect (i32.const 3))))
+  (func (export "trap_15_undefined") (global.set $total (call $indirect (i32.const 4))))
+  (func (export "trap_1_nested") (global.set $total (call $to_host (i32.const 100))))
+  (func (export "trap_2_nested") (global.set $total (call $to_host (i32.const 101))))
+  (func (export "trap_3_helper") (memory.fill (i32.const 0) (i32.const 0) (i32.const 0))
+    (table.init 0 1 (i32.const 0) (i32.const 0) (i32.const 9)))
+  (elem funcref (ref.func $leaf))
+)
