@@ -18,6 +18,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'wasm-opt': 'binaryen',
   wat2wasm: 'wabt',
   wasm2c: 'wabt',
+  'wasm-objdump': 'wabt',
   cc: 'gcc libc6-dev',
   gcc: 'gcc libc6-dev',
   as: 'binutils',
