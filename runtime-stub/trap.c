@@ -8,7 +8,12 @@
 #include <ucontext.h>
 #include "w2n_stub.h"
 
-static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+static const int signals[] = {
+    SIGSEGV, SIGILL,
+#ifdef __APPLE__
+    SIGBUS, /* what Linux tells by SIGSEGV; there it is a file's end */
+#endif
+};
 enum { SIGNALS = sizeof signals / sizeof signals[0] };
 static struct sigaction previous[SIGNALS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -58,7 +63,6 @@ static uint32_t trap_kind(const w2n_thread *t, int sig, const siginfo_t *info, c
   uintptr_t address = (uintptr_t)info->si_addr;
   if (info->si_code <= 0) return 0; /* sent by a process */
   if (sig == SIGILL) return kind_in_code(h, pc);
-  if (sig == SIGFPE) return W2N_TRAP_INTEGER_DIVIDE_BY_ZERO;
   if (address >= (uintptr_t)t->mapping && address < t->stack_low) return W2N_TRAP_STACK_EXHAUSTED;
   return w2n_range_find(W2N_RANGE_MEMORY, address, NULL) ? W2N_TRAP_MEMORY_OUT_OF_BOUNDS : 0;
 }

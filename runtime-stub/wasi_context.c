@@ -67,9 +67,9 @@ void w2n_wasi_free(w2n_wasi *c) {
   if (c == NULL) return;
   for (uint32_t i = 0; i < c->count; i++)
     if (c->entries[i].host >= 0) wasi_close_entry(c, &c->entries[i]);
-  free(c->entries);
-  free(c->args.bytes);
-  free(c->env.bytes);
+  if (!c->lent) free(c->entries);
+  if (!c->args.lent) free(c->args.bytes);
+  if (!c->env.lent) free(c->env.bytes);
   free(c);
 }
 
@@ -78,7 +78,7 @@ static int add_string(wasi_strings *s, const char *text) {
   if (s->size + bytes > UINT32_MAX) return E2BIG;
   if (s->size + bytes > s->capacity) {
     size_t capacity = 2 * s->capacity + bytes;
-    char *grown = realloc(s->bytes, capacity);
+    char *grown = wasi_grow(s->bytes, &s->lent, s->size, capacity);
     if (grown == NULL) return ENOMEM;
     s->bytes = grown;
     s->capacity = capacity;

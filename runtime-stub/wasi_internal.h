@@ -202,6 +202,7 @@ typedef struct wasi_strings {
   size_t size;
   size_t capacity;
   uint32_t count;
+  bool lent; /* bytes is not the allocator's */
 } wasi_strings;
 
 struct w2n_wasi {
@@ -209,6 +210,7 @@ struct w2n_wasi {
   uint32_t count; /* entries allocated */
   uint32_t open;  /* entries in use */
   uint32_t limit;
+  bool lent; /* entries is not the allocator's */
   bool walk;
   bool allow_devices;
   bool fixed_clock;
@@ -223,6 +225,10 @@ struct w2n_wasi {
 
 #define WASI_DEFAULTS {.limit = 1u << 20, .clock_step = 1000}
 extern w2n_wasi wasi_default;
+
+/* `old` with room for `bytes`, its first `used` kept; NULL: no memory, then `old` is as before. *lent: `old` is not the
+ * allocator's; cleared. */
+void *wasi_grow(void *old, bool *lent, size_t used, size_t bytes);
 
 w2n_wasi *wasi_context(const w2n_instance *inst);
 int32_t wasi_errno(int host);

@@ -7,6 +7,20 @@
 /* Here, so that what uses it brings w2n_wasi_setup along from the archive: main.c's weak reference does not. */
 w2n_wasi wasi_default = WASI_DEFAULTS;
 
+/* Room for what most programs are given, so that starting takes no allocation. */
+enum { FIRST_ENTRIES = 8, FIRST_BYTES = 1024 };
+static wasi_entry first_entries[FIRST_ENTRIES];
+static char first_args[FIRST_BYTES], first_env[FIRST_BYTES];
+
+static void lend(w2n_wasi *c) {
+  for (int i = 0; i < FIRST_ENTRIES; i++) first_entries[i].host = -1;
+  c->entries = first_entries;
+  c->count = FIRST_ENTRIES;
+  c->lent = true;
+  c->args = (wasi_strings){.bytes = first_args, .capacity = FIRST_BYTES, .lent = true};
+  c->env = (wasi_strings){.bytes = first_env, .capacity = FIRST_BYTES, .lent = true};
+}
+
 /* A message lives until the process ends: it is made at most once. */
 static const char *complain(const char *what, const char *object, const char *why) {
   static char text[512];
@@ -139,6 +153,7 @@ static unsigned plug_closed(void) {
 const char *w2n_wasi_setup(const w2n_start *start) {
   w2n_wasi *c = &wasi_default;
   unsigned closed = plug_closed();
+  lend(c);
   if (w2n_wasi_inherit_stdio(c) != 0) return "out of memory";
 
   /* A broken pipe and an over-long file are errors of the call, not the end of the process. */

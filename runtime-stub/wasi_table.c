@@ -68,6 +68,15 @@ int32_t wasi_get(w2n_wasi *c, int32_t fd, uint64_t rights, wasi_entry **out) {
   return WASI_OK;
 }
 
+void *wasi_grow(void *old, bool *lent, size_t used, size_t bytes) {
+  if (!*lent) return realloc(old, bytes);
+  void *own = malloc(bytes);
+  if (own == NULL) return NULL;
+  memcpy(own, old, used);
+  *lent = false;
+  return own;
+}
+
 int32_t wasi_insert(w2n_wasi *c, const wasi_entry *entry, uint32_t *fd) {
   if (c->open >= c->limit) return WASI_MFILE;
   uint32_t at = 0;
@@ -76,7 +85,7 @@ int32_t wasi_insert(w2n_wasi *c, const wasi_entry *entry, uint32_t *fd) {
     while (c->entries[at].host >= 0) at++;
   if (at == c->count) {
     uint32_t count = c->count < 8 ? 8 : c->count * 2;
-    wasi_entry *grown = realloc(c->entries, count * sizeof *grown);
+    wasi_entry *grown = wasi_grow(c->entries, &c->lent, c->count * sizeof *grown, count * sizeof *grown);
     if (grown == NULL) return WASI_NOMEM;
     for (uint32_t i = c->count; i < count; i++) grown[i] = (wasi_entry){.host = -1};
     c->entries = grown;
