@@ -18,6 +18,8 @@ export default tseslint.config(
         'error',
         { considerDefaultExhaustiveForUnions: true },
       ],
+      // Sizes, limits and marks are named by enums too: several may have one value.
+      '@typescript-eslint/no-duplicate-enum-values': 'off',
       // Numbers and enum members of one table are compared and combined on purpose.
       '@typescript-eslint/no-unsafe-enum-comparison': 'off',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
