@@ -44,6 +44,10 @@ export interface LowerIsa<T> {
   entry(l: Lowering<T>): void;
   /** Jumps to VCode block `to`; writes no operands. */
   jump(l: Lowering<T>, to: number): void;
+  /** Called before the code of each instruction is written, in the (backward) order of writing. */
+  readonly before?: (l: Lowering<T>, inst: Value) => void;
+  /** Called when all instructions of an IR block are written: what it writes begins the block. */
+  readonly blockStart?: (l: Lowering<T>) => void;
 }
 
 /** Effects that a load must not be moved over. A trap of another access to memory is the same trap. */
@@ -227,6 +231,7 @@ export class Lowering<T> {
     this.argFrom[n] = this.argPool.length;
     for (let inst = last; inst !== NONE; inst = f.prev[inst]) {
       const o = f.op[inst];
+      isa.before?.(this, inst);
       if (this.sunk[inst] === 1) continue;
       if (OP_EFFECTS[o] === Effect.None || o === Op.CtxLoad || o === Op.NLoad) {
         if (this.vregOf[inst] < 0) continue;
@@ -243,9 +248,10 @@ export class Lowering<T> {
         rule(this, inst);
       }
     }
+    this.root = NONE;
+    this.loc = -1;
+    isa.blockStart?.(this);
     if (b === 0) {
-      this.root = NONE;
-      this.loc = -1;
       vcode.beginGroup();
       isa.entry(this);
     }

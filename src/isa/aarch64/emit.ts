@@ -29,9 +29,9 @@ import {
   fitsDisplacement,
 } from './encoder.ts';
 import { floatImm32, floatImm64 } from './immediates.ts';
-import { A, CallFlag, Cond, Extend, P, ROLE, Role } from './instructions.ts';
+import { A, CallFlag, CondField, Extend, P, ROLE, Role } from './instructions.ts';
 import { SCALED_INDEX, WIDE_INDEX } from './machine.ts';
-import { dwarfReg, Reg, SAVED_INTS, SAVED_VECS, SCRATCH_VEC } from './registers.ts';
+import { dwarfReg, Reg, SAVED_INTS, SAVED_VECS, SCRATCH_VEC, ZR } from './registers.ts';
 
 /** Frames above this touch each page, so that they cannot step over the guard below the stack. */
 const PROBE_ABOVE = 512 * 1024;
@@ -116,7 +116,8 @@ export class A64Emitter implements EmitHooks {
     const prologueBytes = buffer.length;
     this.unwindHere(Unwind.CfaRegister, Reg.Fp, cfa);
     this.savedRegisters(false);
-    for (let k = 0; k < this.saved.length; k++) this.unwindHere(Unwind.Saved, dwarfReg(this.saved[k]), 16 + 8 * k - cfa);
+    for (let k = 0; k < this.saved.length; k++)
+      this.unwindHere(Unwind.Saved, dwarfReg(this.saved[k]), 16 + 8 * k - cfa);
     if (this.localBytes > PROBE_ABOVE) this.probe(this.localBytes);
     encAddImm(buffer, Reg.Sp, Reg.Sp, -this.localBytes);
     return prologueBytes;
@@ -129,9 +130,23 @@ export class A64Emitter implements EmitHooks {
       const vec = saved[k] >= SAVED_VECS[0];
       const disp = 16 + 8 * k;
       if (k + 1 < saved.length && saved[k + 1] >= SAVED_VECS[0] === vec) {
-        encPair(buffer, vec ? (loads ? A.LdpF : A.StpF) : loads ? A.Ldp : A.Stp, saved[k], saved[k + 1], Reg.Fp, disp);
+        encPair(
+          buffer,
+          vec ? (loads ? A.LdpF : A.StpF) : loads ? A.Ldp : A.Stp,
+          saved[k],
+          saved[k + 1],
+          Reg.Fp,
+          disp,
+        );
         k++;
-      } else encMem(buffer, vec ? (loads ? A.LdrF : A.StrF) + 1 : (loads ? A.Ldr : A.Str) + 1, saved[k], Reg.Fp, disp);
+      } else
+        encMem(
+          buffer,
+          vec ? (loads ? A.LdrF : A.StrF) + 1 : (loads ? A.Ldr : A.Str) + 1,
+          saved[k],
+          Reg.Fp,
+          disp,
+        );
     }
   }
 
@@ -143,7 +158,7 @@ export class A64Emitter implements EmitHooks {
     enc(buffer, A.SubExt + 1, Reg.X16, Reg.Sp, Reg.X16, Extend.Uxtx << 3);
     enc(buffer, A.AddI + 1, Reg.X17, Reg.Sp, 0, 0);
     enc(buffer, A.SubI + 1, Reg.X17, Reg.X17, 0, 0x1000 | (PAGE >> 12));
-    encMem(buffer, A.Ldr + 1, Reg.Zr, Reg.X17, 0);
+    encMem(buffer, A.Ldr + 1, ZR, Reg.X17, 0);
     enc(buffer, A.Cmp + 1, 0, Reg.X17, Reg.X16);
     // b.hi back to the sub
     buffer.put4(0x54000008 | ((-3 & 0x7ffff) << 5));
@@ -178,7 +193,8 @@ export class A64Emitter implements EmitHooks {
     this.unwindHere(Unwind.CfaRegister, Reg.Fp, cfa);
     this.unwindHere(Unwind.Saved, Reg.Fp, -cfa);
     this.unwindHere(Unwind.Saved, Reg.Lr, 8 - cfa);
-    for (let k = 0; k < this.saved.length; k++) this.unwindHere(Unwind.Saved, dwarfReg(this.saved[k]), 16 + 8 * k - cfa);
+    for (let k = 0; k < this.saved.length; k++)
+      this.unwindHere(Unwind.Saved, dwarfReg(this.saved[k]), 16 + 8 * k - cfa);
   }
 
   // ---- Moves ----
@@ -275,7 +291,7 @@ export class A64Emitter implements EmitHooks {
         this.access(x, raw, at, loc[at]);
         break;
       case Role.Store:
-        this.access(x, raw, at, vcode.aux[raw] === 1 ? Reg.Zr : loc[at]);
+        this.access(x, raw, at, vcode.aux[raw] === 1 ? ZR : loc[at]);
         break;
       default:
         throw new Error(`instruction ${x} has no operands to emit`);
@@ -323,7 +339,15 @@ export class A64Emitter implements EmitHooks {
     else if (indexOperand === 0) encMem(buffer, x, t, base, disp);
     else {
       const extend = (mem & WIDE_INDEX) !== 0 ? Extend.Uxtx : Extend.Uxtw;
-      encMemIndexed(buffer, x, t, base, this.out.operandLoc[at + indexOperand - 1], extend, (mem & SCALED_INDEX) !== 0);
+      encMemIndexed(
+        buffer,
+        x,
+        t,
+        base,
+        this.out.operandLoc[at + indexOperand - 1],
+        extend,
+        (mem & SCALED_INDEX) !== 0,
+      );
     }
   }
 
@@ -406,7 +430,7 @@ export class A64Emitter implements EmitHooks {
 
   /** The condition with the register of its operand. */
   private condition(cond: number, at: number, end: number): number {
-    return end > at ? cond | ((this.out.operandLoc[at] & 31) << Cond.RegShift) : cond;
+    return end > at ? cond | ((this.out.operandLoc[at] & 31) << CondField.RegShift) : cond;
   }
 
   /** 128 bits: jumps over a move. */

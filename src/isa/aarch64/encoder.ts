@@ -5,7 +5,7 @@ import type { CodeBuffer } from '../../emit/code_buffer.ts';
 import { Kind } from './fixups.ts';
 import { arithmeticImm, logicalImm } from './immediates.ts';
 import { A, Extend, Fmt, FMT, LITERAL, SCALE, WORD } from './instructions.ts';
-import { Reg } from './registers.ts';
+import { Reg, ZR } from './registers.ts';
 
 /** The word of row `x`; memory rows excepted. */
 export function word(x: number, d: number, n: number, m: number, a: number, imm: number): number {
@@ -67,7 +67,8 @@ export function enc(b: CodeBuffer, x: number, d: number, n: number, m: number, i
 }
 
 const isUnscaled = (disp: number): boolean => disp >= -256 && disp <= 255;
-const isScaled = (disp: number, scale: number): boolean => (disp & ((1 << scale) - 1)) === 0 && disp >= 0 && disp >> scale <= 0xfff;
+const isScaled = (disp: number, scale: number): boolean =>
+  (disp & ((1 << scale) - 1)) === 0 && disp >= 0 && disp >> scale <= 0xfff;
 
 /** True if a memory row can hold the displacement. */
 export function fitsDisplacement(x: number, disp: number): boolean {
@@ -77,11 +78,20 @@ export function fitsDisplacement(x: number, disp: number): boolean {
 /** Word of [n, disp], which must fit. */
 export function memoryWord(x: number, t: number, n: number, disp: number): number {
   const base = WORD[x] | (t & 31) | ((n & 31) << 5);
-  return isScaled(disp, SCALE[x]) ? base | ((disp >> SCALE[x]) << 10) : (base & ~0x01000000) | ((disp & 0x1ff) << 12);
+  return isScaled(disp, SCALE[x])
+    ? base | ((disp >> SCALE[x]) << 10)
+    : (base & ~0x01000000) | ((disp & 0x1ff) << 12);
 }
 
 /** Word of [n, m, extend]; `scaled`: m is shifted by the size of the access. */
-export function indexedWord(x: number, t: number, n: number, m: number, extend: Extend, scaled: boolean): number {
+export function indexedWord(
+  x: number,
+  t: number,
+  n: number,
+  m: number,
+  extend: Extend,
+  scaled: boolean,
+): number {
   const base = (WORD[x] & ~0x01000000) | 0x00200800 | (t & 31) | ((n & 31) << 5);
   return base | ((m & 31) << 16) | (extend << 13) | (scaled ? 1 << 12 : 0);
 }
@@ -102,7 +112,15 @@ export function encFarDisplacement(b: CodeBuffer, t: number, disp: number): void
   encConst(b, Reg.X16, disp, disp >> 31);
 }
 
-export function encMemIndexed(b: CodeBuffer, x: number, t: number, n: number, m: number, extend: Extend, scaled: boolean): void {
+export function encMemIndexed(
+  b: CodeBuffer,
+  x: number,
+  t: number,
+  n: number,
+  m: number,
+  extend: Extend,
+  scaled: boolean,
+): void {
   b.put4(indexedWord(x, t, n, m, extend, scaled));
 }
 
@@ -141,7 +159,7 @@ export function encConst(b: CodeBuffer, d: number, low: number, high: number): v
   if (moves > 1) {
     const logical = logicalImm(low, narrow ? low : high, narrow ? 32 : 64);
     if (logical >= 0) {
-      enc(b, A.OrrI + (narrow ? 0 : 1), d, Reg.Zr, 0, logical);
+      enc(b, A.OrrI + (narrow ? 0 : 1), d, ZR, 0, logical);
       return;
     }
   }

@@ -4,7 +4,7 @@
 // to a b of 26; that, and calls, to a sequence that reaches 2^47 bytes: the distance is built in x16 by moves, so that
 // a veneer has no data in it. x16 and x17 carry nothing at branches.
 import type { BranchForm, FixupIsa, FixupKind, Veneer } from '../../emit/fixup_kinds.ts';
-import { Cond } from './instructions.ts';
+import { Cond, CondField } from './instructions.ts';
 
 /** Indices into `A64_FIXUPS.kinds`. */
 export const enum Kind {
@@ -38,7 +38,13 @@ const field =
     put32(bytes, offset, (get32(bytes, offset) & ~mask) | bits);
   };
 
-const kind = (name: string, bits: number, align: number, patch: FixupKind['patch'], veneer: Veneer | null): FixupKind => ({
+const kind = (
+  name: string,
+  bits: number,
+  align: number,
+  patch: FixupKind['patch'],
+  veneer: Veneer | null,
+): FixupKind => ({
   name,
   forward: (2 ** (bits - 1) - 1) * align,
   backward: 2 ** (bits - 1) * align,
@@ -88,11 +94,11 @@ const TESTS: readonly BranchForm[] = [{ size: 4, fixupOffset: 0, kind: Kind.Test
 
 /** The word of a conditional branch with distance zero. */
 export function branchWord(cond: number): number {
-  const reg = (cond >> Cond.RegShift) & 31;
+  const reg = (cond >> CondField.RegShift) & 31;
   const sense = (cond & 1) << 24;
   if ((cond & Cond.Zero) !== 0) return 0x34000000 | sense | reg | ((cond & Cond.Wide) !== 0 ? 1 << 31 : 0);
   if ((cond & Cond.Test) !== 0) {
-    const bit = (cond >> Cond.BitShift) & 63;
+    const bit = (cond >> CondField.BitShift) & 63;
     return 0x36000000 | sense | ((bit >> 5) << 31) | ((bit & 31) << 19) | reg;
   }
   return 0x54000000 | cond;

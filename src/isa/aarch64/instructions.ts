@@ -295,7 +295,15 @@ interface Extra {
   readonly load?: boolean;
 }
 
-function set(id: number, mnemonic: string, word: number, fmt: Fmt, role: Role, kinds: Kinds, extra: Extra = {}): void {
+function set(
+  id: number,
+  mnemonic: string,
+  word: number,
+  fmt: Fmt,
+  role: Role,
+  kinds: Kinds,
+  extra: Extra = {},
+): void {
   if (ROWS[id] !== null) throw new Error(`instruction ${id} (${mnemonic}) is defined twice`);
   ROWS[id] = {
     mnemonic,
@@ -311,7 +319,15 @@ function set(id: number, mnemonic: string, word: number, fmt: Fmt, role: Role, k
 }
 
 /** The 32-bit and the 64-bit row of a family whose fields are all of that width; `more`: further bits of the latter. */
-function both(id: number, mnemonic: string, word: number, fmt: Fmt, role: Role, extra: Extra = {}, more = 0): void {
+function both(
+  id: number,
+  mnemonic: string,
+  word: number,
+  fmt: Fmt,
+  role: Role,
+  extra: Extra = {},
+  more = 0,
+): void {
   set(id, mnemonic, word, fmt, role, [Kind.W, Kind.W, Kind.W, Kind.W], extra);
   set(id + 1, mnemonic, word | (1 << 31) | more, fmt, role, [Kind.X, Kind.X, Kind.X, Kind.X], extra);
 }
@@ -451,7 +467,11 @@ set(A.MrsFpcr, 'mrs', 0xd53b4400, Fmt.D, Role.None, [Kind.X]);
 set(A.MsrFpcr, 'msr', 0xd51b4400, Fmt.D, Role.None, [Kind.X]);
 
 function memory(id: number, mnemonic: string, word: number, kind: Kind, scale: number, load: boolean): void {
-  set(id, mnemonic, word, Fmt.Mem, load ? Role.Load : Role.Store, [kind, Kind.X], { stack: 'n', scale, load });
+  set(id, mnemonic, word, Fmt.Mem, load ? Role.Load : Role.Store, [kind, Kind.X], {
+    stack: 'n',
+    scale,
+    load,
+  });
 }
 memory(A.Strb, 'strb', 0x39000000, Kind.W, 0, false);
 memory(A.Ldrb, 'ldrb', 0x39400000, Kind.W, 0, true);
@@ -479,7 +499,10 @@ for (const [id, mnemonic, word, kind] of [
   [A.LdpF, 'ldp', 0x6d400000, Kind.D],
 ] as const) {
   for (const [mode, bits] of [0, 0x00800000, -0x00800000].entries()) {
-    set(id + mode, mnemonic, word + bits, Fmt.Pair, Role.None, [kind, Kind.X, kind], { stack: 'n', scale: 3 });
+    set(id + mode, mnemonic, word + bits, Fmt.Pair, Role.None, [kind, Kind.X, kind], {
+      stack: 'n',
+      scale: 3,
+    });
   }
 }
 
@@ -493,7 +516,8 @@ export const LITERALS: ReadonlyMap<number, number> = new Map([
   [A.LdrQ, 0x9c000000 | 0],
 ]);
 
-const column = (f: (row: Row) => number): Int32Array => Int32Array.from(ROWS, (row) => (row === null ? 0 : f(row)));
+const column = (f: (row: Row) => number): Int32Array =>
+  Int32Array.from(ROWS, (row) => (row === null ? 0 : f(row)));
 /** Columns of the table. */
 export const FMT = column((r) => r.fmt);
 export const ROLE = column((r) => r.role);
@@ -554,6 +578,10 @@ export const enum Cond {
   Test = 0x200,
   /** cbz of 64 bits */
   Wide = 0x10,
+}
+
+/** Fields of a Cond that tests a register. */
+export const enum CondField {
   RegShift = 16,
   BitShift = 24,
 }

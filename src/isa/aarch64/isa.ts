@@ -15,6 +15,7 @@ import { A64_LOWER } from './lower.ts';
 import type { A64Target } from './machine.ts';
 import { opcodeName } from './printer.ts';
 import { clobberMasks, machineEnv, Reg, setVectorClobber, WASM_REGS } from './registers.ts';
+import { SharedBases } from './shared_bases.ts';
 import { A64Thunks } from './thunks.ts';
 
 class A64Compiler implements FunctionCompiler {
@@ -36,6 +37,7 @@ class A64Compiler implements FunctionCompiler {
     this.target = {
       module: context,
       convention: new CallingConvention(context.signatures, WASM_REGS),
+      bases: options.optLevel === 0 ? null : new SharedBases(),
     };
     this.buffer = new CodeBuffer(fixupIsa, {
       forceVeneers: options.forceVeneers,
@@ -48,6 +50,7 @@ class A64Compiler implements FunctionCompiler {
 
   compileFunction(func: Func): CompiledFunction {
     const { options, vcode, lowering, buffer } = this;
+    this.target.bases?.prepare(func);
     lowering.run(func);
     setVectorClobber(vcode.clobberMasks, hasVectors(vcode));
     const out = options.allocator(vcode, this.env);

@@ -12,7 +12,7 @@ import * as float from './lower_float.ts';
 import * as integer from './lower_integer.ts';
 import * as memory from './lower_memory.ts';
 import type { L, A64Target } from './machine.ts';
-import { defConst, defFloat, defVector } from './machine.ts';
+import { defConst, defFloat, defVector, writeAllBases, writeBases } from './machine.ts';
 
 const rules: (LowerRule<A64Target> | null)[] = new Array<LowerRule<A64Target> | null>(Op.Count).fill(null);
 rules[Op.IAdd] = integer.lowerAdd;
@@ -108,6 +108,8 @@ export const A64_LOWER: LowerIsa<A64Target> = {
   },
 
   entry: call.lowerEntry,
+  before: writeBases,
+  blockStart: writeAllBases,
 
   jump(l: L, to: number): void {
     const i = l.vcode.inst(P.Jump, 0, l.loc);

@@ -9,10 +9,24 @@ import { IntCC, Type } from '../../ir/types.ts';
 import { log2Exact } from '../../support/int64.ts';
 import { Mem, MemField, Opnd, RawFlag } from '../vcode.ts';
 import { arithmeticImm } from './immediates.ts';
-import { A, CC, Cond, P } from './instructions.ts';
+import { A, CC, Cond, CondField, P } from './instructions.ts';
 import { logicalField } from './lower_integer.ts';
 import type { L } from './machine.ts';
-import { def, defConst, intTemp, isDouble, isZero, operandReg, rrr, SCALED_INDEX, smallConst, useR, useRR, WIDE_INDEX, wide } from './machine.ts';
+import {
+  def,
+  defConst,
+  intTemp,
+  isDouble,
+  isZero,
+  operandReg,
+  rrr,
+  SCALED_INDEX,
+  smallConst,
+  useR,
+  useRR,
+  WIDE_INDEX,
+  wide,
+} from './machine.ts';
 
 /** Conditions of IntCC, and IntCC with the operands exchanged. */
 const INT_CC = Int32Array.of(CC.Eq, CC.Ne, CC.Lt, CC.Ge, CC.Lo, CC.Hs, CC.Gt, CC.Le, CC.Hi, CC.Ls);
@@ -75,7 +89,15 @@ function compare(l: L, v: Value): number {
     b = swap;
     cc = SWAPPED[cc];
   }
-  if (isZero(l, b) && f.op[a] === Op.And && l.single(a) && cc !== IntCC.LtU && cc !== IntCC.GeU && cc !== IntCC.GtU && cc !== IntCC.LeU) {
+  if (
+    isZero(l, b) &&
+    f.op[a] === Op.And &&
+    l.single(a) &&
+    cc !== IntCC.LtU &&
+    cc !== IntCC.GeU &&
+    cc !== IntCC.GtU &&
+    cc !== IntCC.LeU
+  ) {
     testAnd(l, a);
     return INT_CC[cc];
   }
@@ -130,7 +152,7 @@ function testOf(l: L, value: Value): number {
       if (cc === IntCC.Eq || cc === IntCC.Ne) return zeroTest(l, a, w, (cc === IntCC.Ne ? 1 : 0) ^ flip);
       if (cc === IntCC.LtS || cc === IntCC.GeS) {
         testReg = operandReg(l, a, w);
-        return Cond.Test | ((w === 1 ? 63 : 31) << Cond.BitShift) | ((cc === IntCC.LtS ? 1 : 0) ^ flip);
+        return Cond.Test | ((w === 1 ? 63 : 31) << CondField.BitShift) | ((cc === IntCC.LtS ? 1 : 0) ^ flip);
       }
       return compare(l, v) ^ flip;
     }
@@ -146,7 +168,7 @@ function zeroTest(l: L, v: Value, w: number, sense: number): number {
     const bit = l.isConst(b) ? log2Exact(f.imm[b], w === 1 ? f.imm2[b] : 0) : -1;
     if (bit >= 0) {
       testReg = operandReg(l, f.arg(v, 0), w);
-      return Cond.Test | (bit << Cond.BitShift) | sense;
+      return Cond.Test | (bit << CondField.BitShift) | sense;
     }
     testAnd(l, v);
     return CC.Eq ^ sense;
@@ -239,7 +261,8 @@ export function lowerBrTable(l: L, inst: Value): void {
   vcode.operand(offset, Opnd.Def);
   vcode.operand(table, Opnd.Use);
   vcode.operand(clamped, Opnd.Use);
-  vcode.mem[o] = Mem.Base | WIDE_INDEX | SCALED_INDEX | (1 << MemField.BaseShift) | (3 << MemField.IndexShift);
+  vcode.mem[o] =
+    Mem.Base | WIDE_INDEX | SCALED_INDEX | (1 << MemField.BaseShift) | (3 << MemField.IndexShift);
   rrr(l, A.Add + 1, target, offset, table);
   const j = vcode.inst(P.JumpTable, 0, l.loc);
   vcode.operand(target, Opnd.Use);

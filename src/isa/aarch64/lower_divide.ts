@@ -17,7 +17,8 @@ function zeroCheck(l: L, w: number, d: number): void {
   trapIf(l, Cond.Zero | (w === 1 ? Cond.Wide : 0), d, TrapKind.IntegerDivideByZero);
 }
 
-const isMinusOne = (l: L, v: Value): boolean => l.func.imm[v] === -1 && (wide(l, v) === 0 || l.func.imm2[v] === -1);
+const isMinusOne = (l: L, v: Value): boolean =>
+  l.func.imm[v] === -1 && (wide(l, v) === 0 || l.func.imm2[v] === -1);
 
 export function lowerSDiv(l: L, inst: Value): void {
   const f = l.func;

@@ -27,7 +27,15 @@ function shiftField(l: L, v: Value, w: number, logical: boolean): number {
 }
 
 /** dst = op a, b with a shift of b folded in. */
-function registerForm(l: L, inst: Value, x: number, a: Value, b: Value, commutative: boolean, logical: boolean): void {
+function registerForm(
+  l: L,
+  inst: Value,
+  x: number,
+  a: Value,
+  b: Value,
+  commutative: boolean,
+  logical: boolean,
+): void {
   const f = l.func;
   const w = wide(l, inst);
   const dst = l.result(inst);
@@ -46,7 +54,8 @@ function registerForm(l: L, inst: Value, x: number, a: Value, b: Value, commutat
 }
 
 /** A product that only this instruction uses. */
-const isProduct = (l: L, v: Value): boolean => l.func.op[v] === Op.IMul && l.single(v) && !l.isConst(l.func.arg(v, 1));
+const isProduct = (l: L, v: Value): boolean =>
+  l.func.op[v] === Op.IMul && l.single(v) && !l.isConst(l.func.arg(v, 1));
 
 /** The 32-bit value that a 64-bit one was sign- or zero-extended from (by `op`), or -1. */
 function extendedFrom(l: L, v: Value, op: Op): Value {
@@ -116,7 +125,14 @@ export function lowerSub(l: L, inst: Value): void {
     return;
   }
   if (isProduct(l, b)) {
-    rrrr(l, A.Msub + w, dst, operandReg(l, f.arg(b, 0), w), operandReg(l, f.arg(b, 1), w), operandReg(l, a, w));
+    rrrr(
+      l,
+      A.Msub + w,
+      dst,
+      operandReg(l, f.arg(b, 0), w),
+      operandReg(l, f.arg(b, 1), w),
+      operandReg(l, a, w),
+    );
     return;
   }
   registerForm(l, inst, A.Sub, a, b, false, false);
@@ -307,7 +323,13 @@ function lowerShiftRight(l: L, inst: Value, variable: number, signed: boolean): 
   if (f.op[a] === Op.Shl && l.single(a) && l.isConst(f.arg(a, 1))) {
     const up = f.imm[f.arg(a, 1)] & mask;
     if (count >= up) {
-      rr(l, (signed ? A.Sbfm : A.Ubfm) + w, dst, operandReg(l, f.arg(a, 0), w), ((count - up) << 6) | (mask - up));
+      rr(
+        l,
+        (signed ? A.Sbfm : A.Ubfm) + w,
+        dst,
+        operandReg(l, f.arg(a, 0), w),
+        ((count - up) << 6) | (mask - up),
+      );
       return;
     }
   }
@@ -343,7 +365,8 @@ export function lowerRotr(l: L, inst: Value): void {
   const mask = w === 1 ? 63 : 31;
   const count = constCount(l, inst, mask);
   if (count >= 0) rotateRight(l, inst, w, count);
-  else rrr(l, A.Rorv + w, l.result(inst), operandReg(l, f.arg(inst, 0), w), countReg(l, f.arg(inst, 1), mask));
+  else
+    rrr(l, A.Rorv + w, l.result(inst), operandReg(l, f.arg(inst, 0), w), countReg(l, f.arg(inst, 1), mask));
 }
 
 export function lowerClz(l: L, inst: Value): void {

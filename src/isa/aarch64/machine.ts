@@ -3,7 +3,7 @@
 // A rule first asks for all registers (which may write constants), among them those of an Address (`setAddress`), then
 // writes instructions with the functions below.
 import type { Value } from '../../ir/func.ts';
-import { memAccess, memType, Op } from '../../ir/opcodes.ts';
+import { Effect, memAccess, memType, Op, OP_EFFECTS } from '../../ir/opcodes.ts';
 import { accessBytes, Type } from '../../ir/types.ts';
 import { RegClass } from '../../regalloc/door.ts';
 import { upperBound } from '../bounds.ts';
@@ -15,11 +15,15 @@ import { Mem, MemField, Opnd, RawFlag, Trap } from '../vcode.ts';
 import { constMoves } from './encoder.ts';
 import { arithmeticImm, floatImm32, floatImm64, logicalImm } from './immediates.ts';
 import { A, P } from './instructions.ts';
+import { isShortOffset } from './shared_bases.ts';
+import type { SharedBases } from './shared_bases.ts';
 
 /** What rules know besides the function. */
 export interface A64Target {
   readonly module: ModuleContext;
   readonly convention: CallingConvention;
+  /** Null at -O0. */
+  readonly bases: SharedBases | null;
 }
 export type L = Lowering<A64Target>;
 
@@ -96,11 +100,23 @@ export class Address {
       case Op.NStore:
         return this.setPointer(l, f.arg(inst, 0), f.imm2[inst], bytes);
       default:
-        this.setMemory0(l, f.arg(inst, 0), f.imm2[inst] >>> 0, bytes);
+        if (l.target.bases?.has(inst) === true)
+          this.setShared(l, l.target.bases, f.arg(inst, 0), f.imm2[inst]);
+        else this.setMemory0(l, f.arg(inst, 0), f.imm2[inst] >>> 0, bytes);
         this.trap = Trap.Address;
         this.loc = f.loc[inst];
         return this;
     }
+  }
+
+  /** [sum + offset] with a sum that other accesses use, too. */
+  private setShared(l: L, bases: SharedBases, index: Value, offset: number): void {
+    let sum = bases.sum(index);
+    if (sum < 0) {
+      sum = l.temp(RegClass.Int);
+      bases.ask(index, sum);
+    }
+    this.setBase(sum, offset);
   }
 
   /**
@@ -132,7 +148,7 @@ export class Address {
     }
     if (disp > 0) {
       const sum = l.temp(RegClass.Int);
-      if (disp <= 255 || (disp <= 4095 * bytes && disp % bytes === 0)) {
+      if (isShortOffset(disp, bytes)) {
         rr(l, P.MemoryBase, sum, operandReg(l, index, 0));
         this.setBase(sum, disp);
         return;
@@ -222,6 +238,29 @@ function scaleOf(l: L, v: Value, bytes: number): number {
   if (f.op[v] !== Op.Shl || f.type[v] !== Type.I64 || !l.isConst(f.arg(v, 1)) || !l.single(v)) return 0;
   const count = f.imm[f.arg(v, 1)] & 63;
   return count <= 4 && 1 << count === bytes ? count : 0;
+}
+
+/** Before an instruction's code: sums that it ends the stretch of are written, behind it. */
+export function writeBases(l: L, inst: Value): void {
+  const { bases } = l.target;
+  if (bases === null || bases.isEmpty) return;
+  if ((OP_EFFECTS[l.func.op[inst]] & Effect.Call) !== 0) writeAllBases(l);
+  else if (bases.sum(inst) >= 0) writeBase(l, bases, inst);
+}
+
+export function writeAllBases(l: L): void {
+  const { bases } = l.target;
+  if (bases === null) return;
+  while (!bases.isEmpty) writeBase(l, bases, bases.last());
+}
+
+function writeBase(l: L, bases: SharedBases, index: Value): void {
+  l.vcode.beginGroup();
+  const loc = l.loc;
+  l.loc = -1;
+  rr(l, P.MemoryBase, bases.sum(index), operandReg(l, index, 0));
+  l.loc = loc;
+  bases.done(index);
 }
 
 // ---- Shapes ----

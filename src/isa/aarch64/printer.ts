@@ -127,7 +127,14 @@ export function memoryText(x: number, t: number, n: number, disp: number): strin
 }
 
 /** Text of an access at [n, m, extend]. */
-export function indexedText(x: number, t: number, n: number, m: number, extend: Extend, scaled: boolean): string {
+export function indexedText(
+  x: number,
+  t: number,
+  n: number,
+  m: number,
+  extend: Extend,
+  scaled: boolean,
+): string {
   const row = rowOf(x);
   const wide = (extend & 3) === Extend.Uxtx;
   const amount = scaled ? ` #${row.scale}` : '';
@@ -140,7 +147,8 @@ export function indexedText(x: number, t: number, n: number, m: number, extend: 
 export function pairText(x: number, mode: number, t: number, t2: number, n: number, disp: number): string {
   const row = rowOf(x);
   const base = registerName(Kind.X, n, true);
-  const where = mode === 0 ? `[${base}, #${disp}]` : mode === 1 ? `[${base}, #${disp}]!` : `[${base}], #${disp}`;
+  const where =
+    mode === 0 ? `[${base}, #${disp}]` : mode === 1 ? `[${base}, #${disp}]!` : `[${base}], #${disp}`;
   return `${row.mnemonic} ${registerName(row.kinds[0], t)}, ${registerName(row.kinds[2], t2)}, ${where}`;
 }
 

@@ -24,9 +24,7 @@ export const enum Reg {
   Fp = 29,
   /** Return address. */
   Lr = 30,
-  /** Stack pointer or zero register, as the instruction has it. */
   Sp = 31,
-  Zr = 31,
   V0 = 32,
 }
 
@@ -34,6 +32,9 @@ export const enum Reg {
 export const SCRATCH_VEC = VEC_BASE + 31;
 
 const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, k) => from + k);
+
+/** The zero register: whether 31 is it or the stack pointer depends on the instruction. */
+export const ZR = 31;
 
 /** DWARF numbers (DWARF for the Arm 64-bit Architecture, table 3): x0-x30, sp 31, v0 64. */
 export const dwarfReg = (reg: number): number => (reg < VEC_BASE ? reg : reg - VEC_BASE + 64);

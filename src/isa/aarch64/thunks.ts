@@ -4,7 +4,15 @@
 // C is the Procedure Call Standard for the Arm 64-bit Architecture: integer arguments x0-x7, floats v0-v7, the rest in
 // 8-byte slots; x19-x28, x29 and d8-d15 preserved, which includes all that wasm functions preserve and the pinned
 // registers. x16, x17 and v31 are scratch. Every thunk with a frame begins with its record.
-import { Func as FuncLayout, Helper, HostObject, Instance, ModuleRecord, TrapKind, VALUE_BYTES } from '../../abi/layout.ts';
+import {
+  Func as FuncLayout,
+  Helper,
+  HostObject,
+  Instance,
+  ModuleRecord,
+  TrapKind,
+  VALUE_BYTES,
+} from '../../abi/layout.ts';
 import type { CodeBuffer } from '../../emit/code_buffer.ts';
 import { Type } from '../../ir/types.ts';
 import { VEC_BASE } from '../../regalloc/door.ts';
@@ -13,10 +21,10 @@ import { STACK } from '../calling_convention.ts';
 import type { CompiledFunction } from '../contract.ts';
 import { alignUp, Unwind, UnwindRows } from '../frame.ts';
 import { enc, encAddImm, encMem, encPair } from './encoder.ts';
-import { A, CC, Cond } from './instructions.ts';
+import { A, CC, Cond, CondField } from './instructions.ts';
 import { plainLoad, plainStore } from './lower_memory.ts';
 import type { A64Target } from './machine.ts';
-import { C_INT_ARGS, C_VEC_ARGS, dwarfReg, Reg, SCRATCH_VEC } from './registers.ts';
+import { C_INT_ARGS, C_VEC_ARGS, dwarfReg, Reg, SCRATCH_VEC, ZR } from './registers.ts';
 
 /** Pairs that enter saves behind its record, 16 bytes each. */
 const ENTER_INTS: readonly number[] = [19, 21, 23, 25, 27];
@@ -44,7 +52,12 @@ export class A64Thunks {
     this.unwindRows.clear();
   }
 
-  private finish(frameBytes: number, stackArgBytes: number, prologueBytes: number, savedMask = 0): CompiledFunction {
+  private finish(
+    frameBytes: number,
+    stackArgBytes: number,
+    prologueBytes: number,
+    savedMask = 0,
+  ): CompiledFunction {
     const code = this.buffer.finish();
     const unwind = this.unwindRows.finish(this.buffer.marks);
     return { code, frame: { frameBytes, savedMask, stackArgBytes, prologueBytes, unwind } };
@@ -135,8 +148,8 @@ export class A64Thunks {
   /** w2n_value <- register: what a 32-bit value does not fill is zero. */
   private storeW2nValue(type: number, reg: number, base: number, disp: number): void {
     if (type === Type.I32 || type === Type.F32) {
-      this.store(Reg.Zr, base, disp);
-      this.store(Reg.Zr, base, disp + 8);
+      this.store(ZR, base, disp);
+      this.store(ZR, base, disp + 8);
     }
     this.storeValue(type, reg, base, disp);
   }
@@ -163,11 +176,11 @@ export class A64Thunks {
     this.enterSavedRows(Unwind.Saved);
     enc(buffer, A.MrsFpcr, Reg.X9, 0, 0);
     this.store(Reg.X9, Reg.Fp, ENTER_FPCR);
-    enc(buffer, A.MsrFpcr, Reg.Zr, 0, 0);
+    enc(buffer, A.MsrFpcr, ZR, 0, 0);
     enc(buffer, A.AddI + 1, Reg.X9, Reg.Sp, 0, 0);
     this.store(Reg.X9, Reg.X5, 0);
     const stays = buffer.newLabel();
-    buffer.condJump(Cond.Zero | Cond.Wide | (Reg.X4 << Cond.RegShift), stays);
+    buffer.condJump(Cond.Zero | Cond.Wide | (Reg.X4 << CondField.RegShift), stays);
     enc(buffer, A.AddI + 1, Reg.Sp, Reg.X4, 0, 0);
     buffer.bindLabel(stays);
     buffer.afterInstruction();
@@ -298,7 +311,7 @@ export class A64Thunks {
     enc(buffer, A.AddI + 1, Reg.X1, Reg.Sp, 0, 0);
     this.callPointer(Reg.X28, HostObject.Fn);
     const failed = buffer.newLabel();
-    buffer.condJump(Cond.Zero | 1 | (Reg.X0 << Cond.RegShift), failed);
+    buffer.condJump(Cond.Zero | 1 | (Reg.X0 << CondField.RegShift), failed);
     for (let pass = 0; pass < 2; pass++) {
       for (let k = 0; k < results; k++) {
         const at = convention.result(sig, k);
@@ -339,7 +352,8 @@ export class A64Thunks {
     const places: number[] = [];
     for (let k = 0; k <= params; k++) {
       if (k === params && !asStruct) break;
-      const vec = k < params && (signatures.param(sig, k) === Type.F32 || signatures.param(sig, k) === Type.F64);
+      const vec =
+        k < params && (signatures.param(sig, k) === Type.F32 || signatures.param(sig, k) === Type.F64);
       if (vec && vecs < C_VEC_ARGS.length) places.push(C_VEC_ARGS[vecs++]);
       else if (!vec && ints < C_INT_ARGS.length) places.push(C_INT_ARGS[ints++]);
       else {

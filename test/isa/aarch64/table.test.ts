@@ -26,6 +26,7 @@ import {
   A,
   CC_NAMES,
   Cond,
+  CondField,
   Extend,
   Fmt,
   Kind,
@@ -201,7 +202,7 @@ function fixupCases(): Case[] {
       for (const sense of [0, 1])
         for (const wide of [0, Cond.Wide]) {
           const name = registerName(wide === 0 ? Kind.W : Kind.X, reg);
-          const start = branchWord(Cond.Zero | wide | sense | (reg << Cond.RegShift));
+          const start = branchWord(Cond.Zero | wide | sense | (reg << CondField.RegShift));
           cases.push({
             text: `cb${sense === 1 ? 'n' : ''}z ${name}, ${at(d)}`,
             word: patched(start, Fixup.Cond19, d),
@@ -220,7 +221,9 @@ function fixupCases(): Case[] {
   for (const d of reach(Fixup.Test14))
     for (const bit of [0, 31, 32, 63])
       for (const sense of [0, 1]) {
-        const start = branchWord(Cond.Test | sense | (17 << Cond.RegShift) | (bit << Cond.BitShift));
+        const start = branchWord(
+          Cond.Test | sense | (17 << CondField.RegShift) | (bit << CondField.BitShift),
+        );
         const name = registerName(bit > 31 ? Kind.X : Kind.W, 17);
         cases.push({
           text: `tb${sense === 1 ? 'n' : ''}z ${name}, #${bit}, ${at(d)}`,
