@@ -10,11 +10,13 @@
 // may be compiled anywhere and in any order, the object comes out the same.
 import { Header, HeaderFlag, IsaCode } from './abi/layout.ts';
 import { FunctionPipeline } from './compile_functions.ts';
+import type { PassTimes } from './compile_times.ts';
 import { withReach } from './emit/fixup_kinds.ts';
 import { dataBlock, FixupRow } from './emit/function_code.ts';
 import type { ObjectFile } from './emit/object_file.ts';
 import { buildCodeTables, NO_FUNCTION, type PlacedFunction } from './emit/tables.ts';
 import { TextLayout } from './emit/text_layout.ts';
+import { functionListing } from './emit/listing.ts';
 import { OpenWorldNeeded } from './frontend/closed_world.ts';
 import { decodeModule } from './frontend/decode.ts';
 import { ModuleLayout } from './frontend/layout.ts';
@@ -44,6 +46,8 @@ export interface CompileHooks {
   readonly progress?: (done: number, total: number) => void;
   /** Verifies every allocation (tests). */
   readonly checkAllocation?: IsaOptions['checkAllocation'];
+  /** Times of all passes are added here (--time-passes). */
+  readonly times?: PassTimes;
   /** Verifies the IR after every pass (tests). */
   readonly verifyIr?: boolean;
 }
@@ -59,7 +63,25 @@ export function compile(bytes: Uint8Array, options: CompileOptions, hooks: Compi
       compiled.push(compiler.compileFunction(f));
       if ((f & 63) === 0) hooks.progress?.(f - importedFuncs, funcCount - importedFuncs);
     }
-    return compiler.link(compiled);
+    const { times } = hooks;
+    if (times === undefined) return compiler.link(compiled);
+    compiler.pipeline.reportOptimiser(times);
+    return times.time('layout', () => compiler.link(compiled));
+  });
+}
+
+/** The code of all functions as text (`--emit asm`): for each its instructions and its bytes. Throws as `compile`. */
+export function compileToAsm(bytes: Uint8Array, options: CompileOptions): string {
+  const module = decodeModule(bytes);
+  const names = readNames(module);
+  return inClosedWorld(options, (closed) => {
+    const compiler = new ModuleCompiler(module, options, closed, {});
+    const parts: string[] = [];
+    for (let f = module.importedFuncs; f < module.funcCount; f++) {
+      const { code, frame } = compiler.compileFunction(f);
+      parts.push(functionListing(f, names.functions.get(f), code, frame, compiler.printVCode()));
+    }
+    return parts.join('\n');
   });
 }
 
@@ -116,6 +138,7 @@ export class ModuleCompiler {
     this.used = new Uint8Array(this.symbols.count);
     this.isa = isaOf(options);
     const { stress } = options;
+    const allocator = options.optLevel === 0 ? allocateFast : allocateBundles;
     const fixupIsa = Object.entries(stress.reach).reduce(
       (kinds, [name, bits]) => withReach(kinds, name, bits),
       this.isa.fixupIsa,
@@ -136,7 +159,7 @@ export class ModuleCompiler {
         regs: stress.regs,
         forceVeneers: stress.forceVeneers,
         padBlocks: stress.padBlocks,
-        allocator: options.optLevel === 0 ? allocateFast : allocateBundles,
+        allocator: hooks.times?.wrap(allocator) ?? allocator,
         checkAllocation: hooks.checkAllocation ?? null,
       },
       fixupIsa,
@@ -147,6 +170,7 @@ export class ModuleCompiler {
       this.compiler,
       options,
       hooks.verifyIr === true,
+      hooks.times ?? null,
     );
     this.text = new TextLayout(fixupIsa, {
       padFunctions: stress.padFunctions,
@@ -158,6 +182,11 @@ export class ModuleCompiler {
   /** Compiles function `index` (a defined one). Throws WasmError if its body is invalid, OpenWorldNeeded. */
   compileFunction(index: number): CompiledFunction {
     return this.pipeline.compile(index);
+  }
+
+  /** The instructions of the function compiled last, before allocation. */
+  printVCode(): string {
+    return this.compiler.printVCode();
   }
 
   /** Lays out the text and makes the object; `compiled` holds all defined functions in order. */

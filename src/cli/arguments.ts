@@ -7,8 +7,8 @@ import { UsageError } from './diagnostics.ts';
 import { hostTarget, parseTarget } from './target.ts';
 import { splitWords } from './words.ts';
 
-export type Emit = 'exe' | 'obj' | 'ir' | 'header' | 'shared' | 'static-lib';
-const EMITS: readonly Emit[] = ['exe', 'obj', 'ir', 'header', 'shared', 'static-lib'];
+export type Emit = 'exe' | 'obj' | 'asm' | 'ir' | 'header' | 'shared' | 'static-lib';
+const EMITS: readonly Emit[] = ['exe', 'obj', 'asm', 'ir', 'header', 'shared', 'static-lib'];
 
 export interface Request {
   readonly command: 'build' | 'run' | 'inspect';

@@ -2,8 +2,9 @@
 import { existsSync, readFileSync, realpathSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { importSymbol } from '../abi/mangle.ts';
-import { compileToIr } from '../compile.ts';
+import { compile, compileToAsm, compileToIr } from '../compile.ts';
 import { compileParallel } from '../compile_parallel.ts';
+import { PassTimes } from '../compile_times.ts';
 import { writeArchive } from '../elf/archive.ts';
 import { textSectionName, writeElf } from '../elf/writer.ts';
 import type { ObjectFile } from '../emit/object_file.ts';
@@ -46,8 +47,8 @@ export async function build(request: Request, context: ErrorContext): Promise<vo
   const phases = new Phases(request.timePasses);
   if (inputs.wasm === null && request.emit !== 'exe' && request.emit !== 'shared')
     throw new UsageError(`--emit ${request.emit} needs a WebAssembly module among the inputs`);
-  if (request.emit === 'header' || request.emit === 'ir') {
-    const text = await (request.emit === 'ir' ? irText(request, inputs) : headerText(request, inputs));
+  if (request.emit === 'header' || request.emit === 'ir' || request.emit === 'asm') {
+    const text = await (request.emit === 'header' ? headerText(request, inputs) : listing(request, inputs));
     writeAtomically(output, (fd) => writeFileSync(fd, text));
     return;
   }
@@ -77,6 +78,7 @@ function outputFile(request: Request, inputs: Inputs): string {
   const names: Readonly<Record<Emit, string>> = {
     exe: base,
     obj: `${base}.o`,
+    asm: `${base}.asm`,
     ir: `${base}.ir`,
     header: `${base}.h`,
     shared: `lib${base}${shared}`,
@@ -100,9 +102,11 @@ async function headerText(request: Request, inputs: Inputs): Promise<string> {
   return moduleHeader(module, request.name ?? moduleName(file));
 }
 
-async function irText(request: Request, inputs: Inputs): Promise<string> {
+/** The text of `--emit ir` and `--emit asm`. */
+function listing(request: Request, inputs: Inputs): Promise<string> {
   const { file, bytes } = moduleInput(inputs);
-  return explained(file, () => compileToIr(bytes, compileOptions(request, inputs)));
+  const compileToText = request.emit === 'ir' ? compileToIr : compileToAsm;
+  return explained(file, () => compileToText(bytes, compileOptions(request, inputs)));
 }
 
 function moduleInput(inputs: Inputs): NonNullable<Inputs['wasm']> {
@@ -147,9 +151,11 @@ async function compileInput(
   const options = compileOptions(request, inputs);
   try {
     const hooks = { progress: (done: number, total: number) => progress.update(done, total) };
-    const object = await phases.timeAsync('compile', () =>
-      explained(file, () => compileParallel(bytes, options, new URL(import.meta.url), hooks)),
-    );
+    const object = phases.isWanted
+      ? await compileTimed(file, bytes, options, phases)
+      : await phases.timeAsync('compile', () =>
+          explained(file, () => compileParallel(bytes, options, new URL(import.meta.url), hooks)),
+        );
     const { isa, os } = options.target;
     const image = os === 'macos' ? writeMachO(object, isa) : writeElf(object, isa);
     if (request.stats) printStats(file, bytes, object, image);
@@ -157,6 +163,19 @@ async function compileInput(
   } finally {
     progress.stop();
   }
+}
+
+/** Compiles on one thread, where the passes can be told apart. */
+async function compileTimed(
+  file: string,
+  bytes: Uint8Array,
+  options: CompileOptions,
+  phases: Phases,
+): Promise<ObjectFile> {
+  const times = new PassTimes();
+  const object = await explained(file, () => compile(bytes, options, { times }));
+  for (const [name, ms] of times.entries()) phases.add(name, ms);
+  return object;
 }
 
 function printStats(file: string, bytes: Uint8Array, object: ObjectFile, image: FileImage): void {

@@ -1,7 +1,7 @@
 // Times of the phases of a build, for --time-passes.
 
 export class Phases {
-  private readonly isWanted: boolean;
+  readonly isWanted: boolean;
   private readonly times: { readonly name: string; readonly ms: number }[] = [];
 
   constructor(isWanted: boolean) {
@@ -30,6 +30,7 @@ export class Phases {
 
   print(): void {
     if (!this.isWanted) return;
-    for (const { name, ms } of this.times) process.stderr.write(`${name.padEnd(10)} ${ms.toFixed(1)} ms\n`);
+    for (const { name, ms } of this.times)
+      process.stderr.write(`${name.padEnd(18)} ${ms.toFixed(1).padStart(9)} ms\n`);
   }
 }

@@ -203,6 +203,38 @@ describe('command', () => {
     assert.match(readFileSync(at('hello.ir'), 'utf8'), /^func 7 sig \d+ \{\nblock0.*:$/m);
   });
 
+  it('prints the code of each function', () => {
+    const outcome = wasm2native(['--emit', 'asm', hello, '-o', at('hello.asm')]);
+    assert.deepEqual([outcome.stderr, outcome.status], ['', 0]);
+    const listing = readFileSync(at('hello.asm'), 'utf8');
+    const functions =
+      /^functions: (\d+), imported (\d+)$/m.exec(wasm2native(['inspect', hello]).stdout) ?? [];
+    const titles = [...listing.matchAll(/^function \d+.*: (\d+) bytes, frame \d+ bytes, /gm)];
+    assert.equal(titles.length, Number(functions[1]) - Number(functions[2]));
+    const dumped = [...listing.matchAll(/^ {2}[0-9a-f]{6} {2}((?:[0-9a-f]{2} ?)+)/gm)];
+    const bytes = dumped.reduce((sum, [, line]) => sum + line.trim().split(' ').length, 0);
+    assert.equal(
+      bytes,
+      titles.reduce((sum, [, size]) => sum + Number(size), 0),
+    );
+    assert.match(listing, /; wasm 0x[0-9a-f]+/);
+  });
+
+  it('tells times and sizes', () => {
+    const outcome = wasm2native(['--emit', 'obj', '--time-passes', '--stats', hello, '-o', at('hello.o')]);
+    assert.deepEqual([outcome.stdout, outcome.status], ['', 0]);
+    const times = new Map(
+      [...outcome.stderr.matchAll(/^(\w[\w ]*\w) +(\d+\.\d) ms$/gm)].map(([, name, ms]) => [
+        name,
+        Number(ms),
+      ]),
+    );
+    for (const pass of ['translate', 'opt gvn', 'opt dce2', 'lower', 'allocate', 'emit', 'layout', 'write'])
+      assert.ok(times.has(pass), `${pass} in ${outcome.stderr}`);
+    assert.ok((times.get('allocate') ?? 0) > 0);
+    assert.match(outcome.stderr, /^text: \d+ bytes in 1 run$/m);
+  });
+
   it('makes libraries', function () {
     need(this, 'cc', 'wat2wasm');
     writeFileSync(
