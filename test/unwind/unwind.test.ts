@@ -67,7 +67,7 @@ describe('unwinding', function () {
       assert.equal(found.length, 1, name);
       assert.ok(found[0].size > 0, name);
     }
-    const sorted = own.toSorted((a, b) => a.value - b.value);
+    const sorted = own.slice().sort((a, b) => a.value - b.value);
     sorted.forEach((symbol, i) => {
       if (i === 0) return;
       const end = sorted[i - 1].value + sorted[i - 1].size;
