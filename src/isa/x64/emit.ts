@@ -421,7 +421,13 @@ export class X64Emitter implements EmitHooks {
         return;
       }
       case P.JumpTable:
-        encRR(buffer, X.JmpM, 0, operandLoc[at]);
+        if (imm > 0) {
+          encRR(buffer, X.Cmp + AluForm.Imm, 0, operandLoc[at], imm);
+          buffer.condJump(CC.AE, this.firstLabel + vcode.imm2[raw]);
+        }
+        encRM(buffer, X.Movsxd, Reg.R11, operandLoc[at + 1], operandLoc[at], 2, 0);
+        encRR(buffer, X.Add + AluForm.Rm + 1, Reg.R11, operandLoc[at + 1]);
+        encRR(buffer, X.JmpM, 0, Reg.R11);
         return;
       case P.SetBool:
         encRR(buffer, X.Setcc, 0, operandLoc[at], imm);

@@ -589,7 +589,7 @@ export const enum P {
   Branch,
   /** lea r, table: targets[imm..imm + imm2) */
   LeaTable,
-  /** jmp r */
+  /** To the entry `use 0` of the table at `use 1`, or to block imm2 if the index is imm (not 0) or more. r11 is clobbered. */
   JumpTable,
   /** setcc r8; movzx r32, r8 */
   SetBool,

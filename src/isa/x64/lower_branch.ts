@@ -6,6 +6,7 @@ import type { Value } from '../../ir/func.ts';
 import { Op } from '../../ir/opcodes.ts';
 import { FloatCC, IntCC, Type } from '../../ir/types.ts';
 import { RegClass } from '../../regalloc/door.ts';
+import { upperBound } from '../bounds.ts';
 import { Opnd, RawFlag } from '../vcode.ts';
 import { AluForm, CC, P, X } from './instructions.ts';
 import { operandReg, operandRm } from './lower_integer.ts';
@@ -13,7 +14,6 @@ import type { L } from './machine.ts';
 import {
   aluRm,
   aluRR,
-  defImm,
   floatSelect,
   isDouble,
   isImm32,
@@ -25,6 +25,7 @@ import {
   useRmImm,
   wide,
 } from './machine.ts';
+import { Clobber } from './registers.ts';
 
 const left = new Rm();
 const right = new Rm();
@@ -242,30 +243,29 @@ export function lowerBrIf(l: L, inst: Value): void {
   l.vcode.flags[i] = RawFlag.Terminator;
 }
 
-/** A jump through a table; indices beyond it are clamped to its last entry, the default. */
+/** A jump through a table of offsets from itself. Indices beyond it go to the default, which comes last. */
 export function lowerBrTable(l: L, inst: Value): void {
   const f = l.func;
   const { vcode } = l;
   const first = f.imm[inst];
-  const count = f.imm2[inst];
-  const index = l.reg(f.arg(inst, 0));
-  const limit = l.temp(RegClass.Int);
-  const clamped = l.temp(RegClass.Int);
+  const value = f.arg(inst, 0);
+  const last = f.imm2[inst] - 1;
+  const index = l.reg(value);
   const table = l.temp(RegClass.Int);
-  const offset = l.temp(RegClass.Int);
-  const target = l.temp(RegClass.Int);
   const from = vcode.targets.length;
+  // Without a check, the table has an entry for every index that can be.
+  const bound = upperBound(f, value);
+  const checked = bound > last;
+  const count = checked ? last : bound + 1;
   for (let k = 0; k < count; k++) vcode.targets.push(l.blocks.edgeVBlock[first + k]);
-  defImm(l, X.MovI, limit, count - 1);
-  useRm(l, X.Cmp + AluForm.Rm, index, left.setReg(limit));
-  aluRR(l, X.Cmovcc, clamped, limit, index, CC.B);
   const t = vcode.inst(P.LeaTable, from, l.loc);
   vcode.imm2[t] = count;
   vcode.operand(table, Opnd.Def);
-  unaryRm(l, X.Movsxd, offset, left.setBaseIndex(table, clamped, 2, 0));
-  aluRR(l, X.Add + AluForm.Rm + 1, target, offset, table);
-  const j = vcode.inst(P.JumpTable, 0, l.loc);
-  vcode.operand(target, Opnd.Use);
+  const j = vcode.inst(P.JumpTable, checked ? count : 0, l.loc);
+  vcode.imm2[j] = l.blocks.edgeVBlock[first + last];
+  vcode.operand(index, Opnd.Use);
+  vcode.operand(table, Opnd.UseLate);
+  vcode.clobber[j] = Clobber.R11;
   vcode.flags[j] = RawFlag.Terminator;
 }
 
