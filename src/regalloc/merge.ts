@@ -4,7 +4,7 @@
 import { Operand } from './door.ts';
 import type { State } from './state.ts';
 
-const MAX_RANGES = 300;
+const MAX_RANGES = 5000;
 
 /** Reusable memory of the stage. */
 export class Merger {

@@ -1,6 +1,7 @@
-// Splitting of bundles that got no register. Three ways, tried in this order, each strictly finer than the last:
+// Splitting of bundles that got no register. Four ways, tried in this order, each strictly finer than the last:
 // - by loops: one piece for each loop inside the bundle and for each stretch between them. If all of that lies in a loop
 //   itself, the stretches stay one piece: the value keeps its register around the outer loop;
+// - by coldness: if calls on unlikely paths are what stands in the way, the value is in memory there and the rest is one piece;
 // - at a conflict: what lies before the point up to which some register is free, and the rest;
 // - per use: pieces of one instruction for uses that must have a register, everything else in memory.
 // Pieces are cut down to the stretch from their first to their last use entry, except at loops, where the value stays in its
@@ -26,7 +27,8 @@ export class Splitter {
     const oneInstruction =
       state.rangeFrom.data[first] >> 1 === (state.rangeTo.data[state.bundleLast.data[bundle]] - 1) >> 1;
     if (splits >= MAX_SPLITS || oneInstruction) this.perUse(state, bundle);
-    else if (!this.byLoops(state, bundle)) this.atConflict(state, bundle, blockedAt, hint);
+    else if (!this.byLoops(state, bundle) && !this.byColdness(state, bundle))
+      this.atConflict(state, bundle, blockedAt, hint);
   }
 
   /** Pieces of a constant begin at its uses: its definition emits nothing and takes no place. */
@@ -203,6 +205,55 @@ export class Splitter {
     else if (outerFirst < 0) outerFirst = runList;
     else rangeNext.data[outerLast] = runList;
     if (outerFirst >= 0) this.make(state, set, outerFirst, false, -1);
+    return true;
+  }
+
+  /** True if blocks on unlikely paths with clobbers were split off. */
+  private byColdness(state: State, bundle: number): boolean {
+    const { loopDepth, blockStart } = state.input;
+    const { instBlock, coldness, blockClobbers, rangeFrom, rangeTo, rangeNext } = state;
+    const set = state.bundleSet.data[bundle];
+    const head = state.bundleFirst.data[bundle];
+    let least = 0x7fffffff;
+    let mostClobbered = -1;
+    for (let r = head; r >= 0; r = rangeNext.data[r]) {
+      const last = instBlock[(rangeTo.data[r] - 1) >> 1];
+      state.work += last - instBlock[rangeFrom.data[r] >> 1] + 1;
+      for (let b = instBlock[rangeFrom.data[r] >> 1]; b <= last; b++) {
+        least = Math.min(least, coldness[b]);
+        if (blockClobbers[b] !== 0) mostClobbered = Math.max(mostClobbered, coldness[b]);
+      }
+    }
+    if (mostClobbered <= least) return false;
+    const trim = loopDepth[instBlock[rangeFrom.data[head] >> 1]] === 0;
+    let warmFirst = -1;
+    let warmLast = -1;
+    let coldFirst = -1;
+    let coldLast = -1;
+    for (let r = head; r >= 0;) {
+      let b = instBlock[rangeFrom.data[r] >> 1];
+      const isCold = coldness[b] > least;
+      const last = instBlock[(rangeTo.data[r] - 1) >> 1];
+      for (b++; b <= last; b++) if (coldness[b] > least !== isCold) break;
+      if (b <= last) this.cut(state, r, 2 * blockStart[b]);
+      const after = rangeNext.data[r];
+      rangeNext.data[r] = -1;
+      if (!isCold) {
+        if (warmFirst < 0) warmFirst = r;
+        else rangeNext.data[warmLast] = r;
+        warmLast = r;
+        // What is cold before and after it is no piece together.
+        if (coldFirst >= 0) this.make(state, set, coldFirst, true, -1);
+        coldFirst = -1;
+      } else {
+        if (coldFirst < 0) coldFirst = r;
+        else rangeNext.data[coldLast] = r;
+        coldLast = r;
+      }
+      r = after;
+    }
+    if (coldFirst >= 0) this.make(state, set, coldFirst, true, -1);
+    this.make(state, set, warmFirst, trim, -1);
     return true;
   }
 

@@ -20,6 +20,10 @@ export const enum Entry {
 /** Weight of pieces of one instruction that must have a register: those needed at one point, those needed at both. */
 export const MINIMAL_WEIGHT = 1e30;
 
+/** A successor of two that runs less often than this is unlikely. */
+const UNLIKELY = 0.35;
+const MAX_COLDNESS = 255;
+
 export class State {
   input!: RegallocInput;
   env!: MachineEnv;
@@ -28,6 +32,10 @@ export class State {
   instBlock = new Int32Array(0);
   /** 1 for a block that a later (or the same) block in layout order jumps to. */
   loopHeader = new Uint8Array(0);
+  /** 1 for a block with an instruction that clobbers registers. */
+  blockClobbers = new Uint8Array(0);
+  /** Number of unlikely branches on the likeliest way from the entry to the block. */
+  coldness = new Uint8Array(0);
   /** Operand flags with reuse made explicit: see normalise(). */
   info = new Int32Array(0);
 
@@ -115,13 +123,19 @@ export class State {
     const count = operandStart[numInsts];
     if (this.info.length < count) this.info = new Int32Array(count + (count >> 1));
     if (this.instBlock.length < numInsts) this.instBlock = new Int32Array(numInsts + (numInsts >> 1));
-    if (this.loopHeader.length < numBlocks) this.loopHeader = new Uint8Array(numBlocks + (numBlocks >> 1));
+    if (this.loopHeader.length < numBlocks) {
+      const capacity = numBlocks + (numBlocks >> 1);
+      this.loopHeader = new Uint8Array(capacity);
+      this.blockClobbers = new Uint8Array(capacity);
+      this.coldness = new Uint8Array(capacity);
+    }
     const { preds, predStart } = this.input;
     for (let b = 0; b < numBlocks; b++) {
       let isHeader = 0;
       for (let k = predStart[b]; k < predStart[b + 1]; k++) if (preds[k] >= b) isHeader = 1;
       this.loopHeader[b] = isHeader;
     }
+    this.findCold();
     const info = this.info;
     for (let k = 0; k < count; k++) info[k] = operandInfo[k];
     for (let b = 0; b < numBlocks; b++) this.instBlock.fill(b, blockStart[b], blockStart[b + 1]);
@@ -139,6 +153,28 @@ export class State {
           info[k] = operandInfo[reused] | 3;
         else info[reused] &= ~Operand.ConstraintMask;
       }
+    }
+  }
+
+  /** Follows unlikely branches, forwards only. */
+  private findCold(): void {
+    const { numBlocks, blockStart, preds, predStart, blockFreq, instClobber } = this.input;
+    const { coldness, blockClobbers } = this;
+    for (let b = 0; b < numBlocks; b++) {
+      let least = b === 0 ? 0 : MAX_COLDNESS;
+      const single = predStart[b + 1] - predStart[b] === 1;
+      for (let k = predStart[b]; k < predStart[b + 1]; k++) {
+        const p = preds[k];
+        if (p >= b) continue;
+        const { succStart } = this.input;
+        const isBranch = single && succStart[p + 1] - succStart[p] === 2;
+        const unlikely = isBranch && blockFreq[b] < UNLIKELY * blockFreq[p] ? 1 : 0;
+        least = Math.min(least, coldness[p] + unlikely);
+      }
+      coldness[b] = least;
+      let clobbers = 0;
+      for (let i = blockStart[b]; i < blockStart[b + 1]; i++) if (instClobber[i] !== 0) clobbers = 1;
+      blockClobbers[b] = clobbers;
     }
   }
 
