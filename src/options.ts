@@ -14,7 +14,7 @@ export interface Target {
 
 /** One setting baked into the header's `config` list; the stub reads it at start. Order is kept. */
 export interface ConfigPair {
-  /** `dir` (HOST::GUEST), `env` (NAME=VALUE, or NAME to pass through), `inherit-env`, `fixed-grants`, `stack-size`, `max-memory`, `max-table-elements`. */
+  /** What runtime-stub/options.c knows: `dir` (HOST::GUEST), `env` (NAME=VALUE, or NAME to pass through), `inherit-env`, `fixed-grants`, `stack-size`, `max-memory`, `max-table-elements`. */
   readonly key: string;
   readonly value: string;
 }
@@ -29,7 +29,7 @@ export interface StressOptions {
   readonly reach: Readonly<Record<string, number>>;
   /** Every fixup that can take a veneer takes one. */
   readonly forceVeneers: boolean;
-  /** Seed that shuffles the order of functions in the text; 0 keeps the module's order. */
+  /** Seed of random paddings between functions; 0: none. */
   readonly layoutSeed: number;
   /** Registers of each class that the allocator may use; 0 for all. */
   readonly regs: number;
@@ -38,8 +38,6 @@ export interface StressOptions {
   /** Functions (index space, imports counted) that are optimised: first and last inclusive; last -1 for all. */
   readonly optFuncFirst: number;
   readonly optFuncLast: number;
-  /** Every call out of the module walks the whole stack and checks what it finds. */
-  readonly walk: boolean;
 }
 
 export interface CompileOptions {
@@ -76,7 +74,6 @@ export const NO_STRESS: StressOptions = {
   optFuel: -1,
   optFuncFirst: 0,
   optFuncLast: -1,
-  walk: false,
 };
 
 /** Defaults for `target`: what `wasm2native app.wasm` compiles with. */

@@ -409,6 +409,5 @@ function stressOptions(args: {
     optFuel: count(args['x-opt-fuel'], 'x-opt-fuel', -1),
     optFuncFirst: count(range?.[1] === '' ? undefined : range?.[1], 'x-opt-func', 0),
     optFuncLast: count(range?.[2] === '' ? undefined : range?.[2], 'x-opt-func', -1),
-    walk: args['x-walk'] === true,
   };
 }

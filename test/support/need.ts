@@ -30,6 +30,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'aarch64-linux-gnu-ld': 'binutils-aarch64-linux-gnu',
   'qemu-aarch64': 'qemu-user',
   strace: 'strace',
+  script: 'bsdutils',
   gdb: 'gdb',
   perf: 'linux-perf',
   valgrind: 'valgrind',
