@@ -2,6 +2,7 @@
 // them is committed. Each function returns a folder or file that is complete: it is made beside and renamed, so that
 // test files that run in parallel may ask for the same one.
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fromRoot } from '../support/paths.ts';
@@ -109,8 +110,9 @@ export function pythonPackage(name: string, version: string): string {
   });
 }
 
-/** A file made once: build/programs/NAME. */
-export function cachedFile(name: string, make: (file: string) => void): string {
-  const dir = cached(`file-${name}`, (fresh) => make(path.join(fresh, name)));
+/** A file made once: NAME in a folder of build/programs, another one for each `key`: what it is made with. */
+export function cachedFile(name: string, make: (file: string) => void, key = ''): string {
+  const digest = key === '' ? '' : `-${createHash('sha256').update(key).digest('hex').slice(0, 12)}`;
+  const dir = cached(`file-${name}${digest}`, (fresh) => make(path.join(fresh, name)));
   return path.join(dir, name);
 }
