@@ -180,6 +180,7 @@ static const char *load_elf(loader *l, const uint64_t *run_offsets, uint32_t run
     for (uint64_t k = 0; k < headers[i].sh_size / sizeof *relocations && !problem; k++) {
       const Elf64_Rela *r = &relocations[k];
       uint64_t value = 0;
+      if (ELF64_R_TYPE(r->r_info) == 0) continue; /* NONE: only keeps a run's section in a link */
       if (ELF64_R_TYPE(r->r_info) != absolute) return fail("a relocation other than a 64-bit absolute one", NULL);
       problem = elf_value(l, &table[ELF64_R_SYM(r->r_info)], strings, &value);
       if (!problem) problem = relocate(l, headers[i].sh_info, r->r_offset, value + (uint64_t)(value ? r->r_addend : 0));
