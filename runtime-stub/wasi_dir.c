@@ -51,7 +51,9 @@ static int32_t rewind_to(wasi_dirbuf *d, int host, uint64_t cookie) {
 /* The entry at the cookie, *more = false behind the last one. */
 static int32_t peek(wasi_dirbuf *d, int host, entry_view *v, bool *more) {
   if (d->at == d->end && !d->ended) {
-    long n = syscall(SYS_getdents64, host, d->batch, sizeof d->batch);
+    long n;
+    do n = syscall(SYS_getdents64, host, d->batch, sizeof d->batch);
+    while (n < 0 && errno == EINTR);
     if (n < 0) return errno == ENOENT ? (*more = false, WASI_OK) : wasi_errno(errno); /* ENOENT: removed meanwhile. */
     d->at = 0;
     d->end = (size_t)n;

@@ -72,6 +72,12 @@ static void put_event(uint8_t *out, const item *it, uint64_t bytes, uint16_t fla
   wasi_store16(out + 24, flags);
 }
 
+/* A clock that cannot be read is late: what waits for it goes on instead of hanging. */
+static uint64_t read_clock(w2n_wasi *c, int32_t clock) {
+  uint64_t now;
+  return wasi_clock_now(c, clock, &now) == WASI_OK ? now : UINT64_MAX;
+}
+
 /* ns until the first clock of the list rings: 0 if one has, UINT64_MAX if there is none. */
 static uint64_t time_left(w2n_wasi *c, const item *items, uint32_t n) {
   uint64_t left = UINT64_MAX, now[2] = {0, 0};
@@ -79,7 +85,7 @@ static uint64_t time_left(w2n_wasi *c, const item *items, uint32_t n) {
   for (uint32_t i = 0; i < n; i++) {
     const item *it = &items[i];
     if (it->type != CLOCK || it->error != WASI_OK) continue;
-    if (!read[it->clock]) wasi_clock_now(c, it->clock, &now[it->clock]);
+    if (!read[it->clock]) now[it->clock] = read_clock(c, it->clock);
     read[it->clock] = true;
     uint64_t wait = it->deadline > now[it->clock] ? it->deadline - now[it->clock] : 0;
     if (wait < left) left = wait;
@@ -111,7 +117,7 @@ static uint32_t collect(w2n_wasi *c, const item *items, const struct pollfd *pol
     uint16_t flags = 0;
     if (it->error != WASI_OK) {
     } else if (it->type == CLOCK) {
-      if (!known[it->clock]) wasi_clock_now(c, it->clock, &now[it->clock]);
+      if (!known[it->clock]) now[it->clock] = read_clock(c, it->clock);
       known[it->clock] = true;
       if (it->deadline > now[it->clock]) continue;
     } else {

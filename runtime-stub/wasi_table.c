@@ -38,7 +38,8 @@ static int32_t probe(wasi_entry *e) {
   if (flags & O_APPEND) e->flags |= WASI_APPEND;
   if (S_ISREG(st.st_mode)) e->base |= WASI_R_SEEK | WASI_R_TELL | WASI_R_ADVISE;
   if (S_ISCHR(st.st_mode)) e->base |= wasi_device_rights(e->host);
-  if (S_ISSOCK(st.st_mode)) e->base |= WASI_R_SHUTDOWN | (e->base & WASI_R_READ ? WASI_R_ACCEPT : 0);
+  /* Not the right to shut down: the connection is also that of others who have the stream. */
+  if (S_ISSOCK(st.st_mode) && e->base & WASI_R_READ) e->base |= WASI_R_ACCEPT;
   if (S_ISDIR(st.st_mode)) e->base = WASI_R_FILESTAT_GET;
   e->bits &= (uint8_t)~WASI_UNPROBED;
   return WASI_OK;
@@ -49,8 +50,9 @@ static int32_t lacking(const wasi_entry *e, uint64_t missing) {
   if (e->type == WASI_TYPE_DIRECTORY)
     return missing & (WASI_R_FILE & ~(WASI_R_DIRECTORY | WASI_R_POLL)) ? WASI_ISDIR : WASI_NOTCAPABLE;
   if (missing & WASI_R_PATHS) return WASI_NOTDIR;
-  if (missing & (WASI_R_SHUTDOWN | WASI_R_ACCEPT) && e->type != WASI_TYPE_STREAM && e->type != WASI_TYPE_DGRAM)
-    return WASI_NOTSOCK;
+  if (missing & (WASI_R_SHUTDOWN | WASI_R_ACCEPT) &&
+      (e->bits & WASI_SHARED || (e->type != WASI_TYPE_STREAM && e->type != WASI_TYPE_DGRAM)))
+    return WASI_NOTSOCK; /* Standard streams count as none. */
   if (missing & WASI_R_SEEKABLE && e->type != WASI_TYPE_REGULAR && e->type != WASI_TYPE_BLOCK) return WASI_SPIPE;
   return WASI_NOTCAPABLE;
 }

@@ -11,7 +11,7 @@ import { need } from '../support/need.ts';
 const root = process.cwd();
 const work = path.join(root, 'build/wasi-test');
 const GUEST = ['files', 'escape', 'dirs', 'poll', 'pointers'];
-const HOST = ['race', 'random', 'system'];
+const HOST = ['race', 'random', 'system', 'faults'];
 
 interface Build {
   readonly name: string;
@@ -32,6 +32,15 @@ function sources(dir: string): string[] {
   return readdirSync(path.join(root, dir))
     .filter((name) => name.startsWith('wasi_') && name.endsWith('.c'))
     .map((name) => path.join(root, dir, name));
+}
+
+/** Linker options that lead calls of the host to the functions of faults.c. */
+function wraps(scenario: string): string[] {
+  if (scenario !== 'faults') return [];
+  const text = readFileSync(path.join(root, 'test/wasi/host/faults.c'), 'utf8');
+  const names = [...text.matchAll(/^WRAP\([^,]*, (\w+),|__wrap_(\w+)\(.*;$/gm)].map((m) => m[1] ?? m[2]);
+  assert.ok(names.length > 30);
+  return [...new Set(names)].map((name) => `-Wl,--wrap=${name}`);
 }
 
 /** Compiles the stub's part once and links every scenario with it. */
@@ -57,7 +66,14 @@ function build(b: Build): void {
     ['host', HOST],
   ] as const)
     for (const name of names)
-      compile([path.join(root, `test/wasi/${dir}/${name}.c`), ...objects, '-o', name, '-lpthread']);
+      compile([
+        path.join(root, `test/wasi/${dir}/${name}.c`),
+        ...objects,
+        ...wraps(name),
+        '-o',
+        name,
+        '-lpthread',
+      ]);
 }
 
 interface Run {
@@ -189,6 +205,12 @@ for (const b of BUILDS) {
           `seed ${seed}: ${readFileSync(path.join(dir, 'output'), 'utf8').slice(-2000)}`,
         );
         assert.equal(snapshot(path.join(dir, 'outside')), before, `seed ${seed}`);
+      });
+
+      it(`each call to the host fails once (${mode})`, () => {
+        const grant = path.join(dir, 'faults');
+        emptyDirectory(grant);
+        expectGood(run(b, 'faults', { cwd: grant, grants: [...grants, `dir=${grant}::/`] }), /faults done/);
       });
 
       it(`pipes, sockets, devices, closed streams, limits (${mode})`, () => {
