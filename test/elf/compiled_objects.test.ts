@@ -6,17 +6,10 @@ import path from 'node:path';
 import { readElf } from '../../src/elf/reader.ts';
 import type { ElfFile } from '../../src/elf/reader.ts';
 import { PROGRAMS } from '../programs/programs.ts';
-import { emptyFolder, execute, wasm2native } from '../support/command.ts';
+import { emptyFolder, execute, output, wasm2native } from '../support/command.ts';
 import { need } from '../support/need.ts';
 import { fromRoot } from '../support/paths.ts';
 import { isFileCommand, readSpecScript, specModule } from '../support/spec.ts';
-
-/** Runs a program that must succeed silently on stderr; its output. */
-function output(program: string, ...args: string[]): string {
-  const { stdout, stderr, status } = execute(program, args);
-  assert.deepEqual([stderr, status], ['', 0], `${program} ${args.join(' ')}`);
-  return stdout;
-}
 
 function silent(args: readonly string[], cwd?: string): void {
   const { stdout, stderr, status } = wasm2native(args, { cwd });
@@ -118,10 +111,10 @@ function llvmRelocations(file: string): Record<string, number> {
 const MODULES: readonly { name: string; needs: readonly string[]; wasm: () => Uint8Array }[] = [
   { name: 'hello', needs: [], wasm: () => readFileSync(fromRoot('fixtures/hello.wasm')) },
   { name: 'call_indirect', needs: [], wasm: () => specFirst('call_indirect') },
-  ...PROGRAMS.filter(({ name }) => name === 'lua').map(({ name, needs, wasm }) => ({
-    name,
-    needs,
-    wasm: (): Uint8Array => readFileSync(wasm()),
+  ...PROGRAMS.filter(({ name }) => name === 'lua').map((program) => ({
+    name: program.name,
+    needs: program.needs,
+    wasm: (): Uint8Array => readFileSync(program.wasm()),
   })),
 ];
 

@@ -7,6 +7,7 @@ import { Binding, Machine, RelocAarch64, RelocX86_64, SymbolType } from '../../s
 import { readElf } from '../../src/elf/reader.ts';
 import { writeElf } from '../../src/elf/writer.ts';
 import { need, skipBecause } from '../support/need.ts';
+import { output } from '../support/command.ts';
 import { fromRoot } from '../support/paths.ts';
 import type { SampleIsa } from '../support/sample_object.ts';
 import {
@@ -29,14 +30,6 @@ function write(isa: SampleIsa): string {
   writeElf(sampleObject(isa, false), isa).writeTo(fd);
   closeSync(fd);
   return file;
-}
-
-/** What a tool prints; it must succeed and warn of nothing. */
-function run(command: string, ...args: string[]): string {
-  const result = spawnSync(command, args, { encoding: 'utf8' });
-  assert.equal(result.stderr, '', `${command} ${args.join(' ')}`);
-  assert.equal(result.status, 0, `${command} ${args.join(' ')}`);
-  return result.stdout;
 }
 
 for (const isa of ['x86_64', 'aarch64'] as const) {
@@ -139,32 +132,32 @@ for (const isa of ['x86_64', 'aarch64'] as const) {
       const file = write(isa);
       const elf = readElf(readFileSync(file));
       const sections = [
-        ...run('readelf', '-SW', file).matchAll(/^ +\[ *\d+\] (\S*) +(\S+) +0+ (\w+) (\w+) /gm),
+        ...output('readelf', '-SW', file).matchAll(/^ +\[ *\d+\] (\S*) +(\S+) +0+ (\w+) (\w+) /gm),
       ];
       assert.deepEqual(
         sections.slice(1).map((m) => [m[1], parseInt(m[3], 16), parseInt(m[4], 16)]),
         elf.sections.slice(1).map((s) => [s.name, s.offset, s.size]),
       );
       const symbols = [
-        ...run('readelf', '-sW', file).matchAll(/^ +\d+: (\w+) +(\d+) \S+ +(\S+) +\S+ +(\S+) (\S*)/gm),
+        ...output('readelf', '-sW', file).matchAll(/^ +\d+: (\w+) +(\d+) \S+ +(\S+) +\S+ +(\S+) (\S*)/gm),
       ];
       assert.deepEqual(
         symbols.map((m) => [parseInt(m[1], 16), Number(m[2]), m[4] === 'UND' ? 0 : Number(m[4])]),
         elf.symbols.map((s) => [s.value, s.size, s.section]),
       );
-      const relocations = run('readelf', '-rW', file).match(/R_(X86_64|AARCH64)_\w+/g);
+      const relocations = output('readelf', '-rW', file).match(/R_(X86_64|AARCH64)_\w+/g);
       const prefix = isa === 'x86_64' ? 'R_X86_64_' : 'R_AARCH64_';
       const names = isa === 'x86_64' ? ['64', '64', '64', 'PC32'] : ['ABS64', 'ABS64', 'ABS64', 'PREL32'];
       assert.deepEqual(
         relocations,
         ['NONE', ...names].map((name) => prefix + name),
       );
-      assert.match(run('readelf', '-hW', file), /REL \(Relocatable file\)/);
+      assert.match(output('readelf', '-hW', file), /REL \(Relocatable file\)/);
     });
 
     it('has unwind data that readelf decodes', function () {
       need(this, 'readelf');
-      const frames = run('readelf', '--debug-dump=frames', write(isa));
+      const frames = output('readelf', '--debug-dump=frames', write(isa));
       assert.match(frames, /DW_CFA_def_cfa_offset: 16/);
       assert.match(frames, /DW_CFA_offset: r29 .*at cfa-16/);
       assert.match(
@@ -176,32 +169,39 @@ for (const isa of ['x86_64', 'aarch64'] as const) {
     it('is read by llvm without a warning', function () {
       need(this, 'llvm-readobj-19', 'llvm-objdump-19');
       const file = write(isa);
-      const text = run('llvm-readobj-19', '--file-headers', '--sections', '--symbols', '--relocations', file);
+      const text = output(
+        'llvm-readobj-19',
+        '--file-headers',
+        '--sections',
+        '--symbols',
+        '--relocations',
+        file,
+      );
       assert.match(text, /Name: w2n_text1 /);
       assert.match(
-        run('llvm-objdump-19', '-d', file),
+        output('llvm-objdump-19', '-d', file),
         /<w2n_sample__answer>:\n[^\n]*\b(movl|mov)\s.*(42|0x2a)/,
       );
-      assert.match(run('llvm-objdump-19', '--dwarf=frames', file), /DW_CFA_def_cfa_offset: \+16/);
+      assert.match(output('llvm-objdump-19', '--dwarf=frames', file), /DW_CFA_def_cfa_offset: \+16/);
     });
 
     it('is accepted by ld -r and by a link that keeps the distance of runs', function () {
       const ld = `${TOOLS[isa]}ld`;
       need(this, ld);
       const file = write(isa);
-      run(ld, '-r', '-o', `${file}.r`, file);
+      output(ld, '-r', '-o', `${file}.r`, file);
       const again = readElf(readFileSync(`${file}.r`));
       assert.ok(again.sections.some((s) => s.name === 'w2n_text1' && s.size === 8));
       const base = 0x10000000;
       const place = (name: string, at: number) => `--section-start=${name}=0x${at.toString(16)}`;
       const linked = `${file}.so`;
-      run(
+      output(
         ld,
         ...['-shared', '--gc-sections', '-o', linked, file],
         place('w2n_text', base),
         place('w2n_text1', base + RUN_DISTANCE),
       );
-      const out = run('readelf', '-SW', linked);
+      const out = output('readelf', '-SW', linked);
       const address = (name: string) =>
         parseInt(new RegExp(`\\] ${name} +PROGBITS +(\\w+)`).exec(out)?.[1] ?? '', 16);
       assert.equal(address('w2n_text1') - address('w2n_text'), RUN_DISTANCE);

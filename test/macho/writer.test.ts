@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { plainSection, SectionRole } from '../../src/emit/object_file.ts';
@@ -7,6 +6,7 @@ import { CpuType } from '../../src/macho/constants.ts';
 import { readMachO } from '../../src/macho/reader.ts';
 import { writeMachO } from '../../src/macho/writer.ts';
 import { need } from '../support/need.ts';
+import { output } from '../support/command.ts';
 import { fromRoot } from '../support/paths.ts';
 import type { SampleIsa } from '../support/sample_object.ts';
 import {
@@ -27,13 +27,6 @@ function write(isa: SampleIsa, runs: 1 | 2 = 1): string {
   writeMachO(sampleObject(isa, true, runs), isa).writeTo(fd);
   closeSync(fd);
   return file;
-}
-
-function run(command: string, ...args: string[]): string {
-  const result = spawnSync(command, args, { encoding: 'utf8' });
-  assert.equal(result.stderr, '', `${command} ${args.join(' ')}`);
-  assert.equal(result.status, 0, `${command} ${args.join(' ')}`);
-  return result.stdout;
 }
 
 for (const isa of ['x86_64', 'aarch64'] as const) {
@@ -144,12 +137,12 @@ for (const isa of ['x86_64', 'aarch64'] as const) {
       need(this, 'llvm-readobj-19', 'llvm-objdump-19');
       const file = write(isa);
       const flags = ['--macho-segment', '--macho-dysymtab', '--macho-data-in-code', '--macho-version-min'];
-      const text = run('llvm-readobj-19', '--file-headers', '--sections', '--symbols', ...flags, file);
+      const text = output('llvm-readobj-19', '--file-headers', '--sections', '--symbols', ...flags, file);
       assert.match(text, /Name: w2n_text /);
       assert.match(text, /Platform: macos\n\s*Version: 11.0/);
-      const disassembly = run('llvm-objdump-19', '-d', file);
+      const disassembly = output('llvm-objdump-19', '-d', file);
       assert.match(disassembly, /<_w2n_sample__answer>:\n[^\n]*\b(movl|mov)\s.*(42|0x2a)/);
-      assert.match(run('llvm-objdump-19', '--dwarf=frames', file), /DW_CFA_def_cfa_offset: \+16/);
+      assert.match(output('llvm-objdump-19', '--dwarf=frames', file), /DW_CFA_def_cfa_offset: \+16/);
     });
 
     it('links with lld into a library whose unwind data names the function', function () {
@@ -158,15 +151,15 @@ for (const isa of ['x86_64', 'aarch64'] as const) {
       const library = `${file}.dylib`;
       const arch = isa === 'x86_64' ? 'x86_64' : 'arm64';
       const version = ['-platform_version', 'macos', '11.0', '11.0'];
-      run(
+      output(
         'ld64.lld-19',
         ...['-arch', arch, ...version, '-dylib', '-undefined', 'dynamic_lookup'],
         ...[file, '-o', library],
       );
-      const symbols = run('llvm-objdump-19', '--syms', library);
+      const symbols = output('llvm-objdump-19', '--syms', library);
       const answer = /^([0-9a-f]+) g.* _w2n_sample__answer$/m.exec(symbols);
       assert.ok(answer !== null, symbols);
-      const frames = run('llvm-objdump-19', '--dwarf=frames', library);
+      const frames = output('llvm-objdump-19', '--dwarf=frames', library);
       const start = parseInt(answer[1], 16).toString(16).padStart(8, '0');
       assert.match(frames, new RegExp(`pc=${start}\\.\\.\\.`));
     });

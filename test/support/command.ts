@@ -1,4 +1,5 @@
 // The command under test: bin/wasm2native with the bundle that `npm run build` made, in folders of the test's own.
+import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { fromRoot } from './paths.ts';
@@ -24,6 +25,13 @@ export function execute(
   });
   if (error !== undefined) throw error;
   return { status, signal, stdout, stderr };
+}
+
+/** What a program prints; it must succeed and say nothing on stderr. */
+export function output(program: string, ...args: string[]): string {
+  const { stdout, stderr, status } = execute(program, args);
+  assert.deepEqual([stderr, status], ['', 0], `${program} ${args.join(' ')}`);
+  return stdout;
 }
 
 /** Runs the command; `env` is added to this process's environment. */
