@@ -58,6 +58,7 @@ export function measure(commands: readonly (readonly string[])[], options: Measu
   const spent = round(all, 1).map((warmUp) => warmUp[0].wall);
   for (let done = 0; done < options.rounds; done += batch) {
     const active = all.filter((i) => samples[i].length === 0 || spent[i] < options.budget);
+    if (active.length === 0) break;
     round(active, Math.min(batch, options.rounds - done)).forEach((taken, n) => {
       samples[active[n]].push(...taken);
       for (const sample of taken) spent[active[n]] += sample.wall;

@@ -76,6 +76,10 @@ describe('benchmark', () => {
     const [slow, fast] = measure([['sleep', '0.06'], ['true']], options);
     assert.equal(slow.length, 1);
     assert.equal(fast.length, 3);
+    assert.deepEqual(
+      measure([['sleep', '0.06']], options).map((list) => list.length),
+      [1],
+    );
   });
 
   it('counts the operators of a module', () => {
