@@ -16,7 +16,10 @@ static int32_t get_socket(w2n_wasi *c, int32_t fd, uint64_t rights, wasi_entry *
   int32_t r = wasi_get(c, fd, 0, e);
   if (r != WASI_OK) return r;
   if ((*e)->type != WASI_TYPE_STREAM && (*e)->type != WASI_TYPE_DGRAM) return WASI_NOTSOCK;
-  return rights & ~(*e)->base ? WASI_NOTCAPABLE : WASI_OK;
+  uint64_t missing = rights & ~(*e)->base;
+  /* A standard stream never has this right: to the guest it is no socket in this respect. */
+  if (missing & WASI_R_SHUTDOWN && (*e)->bits & WASI_SHARED) return WASI_NOTSOCK;
+  return missing ? WASI_NOTCAPABLE : WASI_OK;
 }
 
 /* The guest's blocking: sockets of our own never block on the host; others are asked before. */

@@ -50,9 +50,8 @@ static int32_t lacking(const wasi_entry *e, uint64_t missing) {
   if (e->type == WASI_TYPE_DIRECTORY)
     return missing & (WASI_R_FILE & ~(WASI_R_DIRECTORY | WASI_R_POLL)) ? WASI_ISDIR : WASI_NOTCAPABLE;
   if (missing & WASI_R_PATHS) return WASI_NOTDIR;
-  if (missing & (WASI_R_SHUTDOWN | WASI_R_ACCEPT) &&
-      (e->bits & WASI_SHARED || (e->type != WASI_TYPE_STREAM && e->type != WASI_TYPE_DGRAM)))
-    return WASI_NOTSOCK; /* Standard streams count as none. */
+  if (missing & (WASI_R_SHUTDOWN | WASI_R_ACCEPT) && e->type != WASI_TYPE_STREAM && e->type != WASI_TYPE_DGRAM)
+    return WASI_NOTSOCK;
   if (missing & WASI_R_SEEKABLE && e->type != WASI_TYPE_REGULAR && e->type != WASI_TYPE_BLOCK) return WASI_SPIPE;
   return WASI_NOTCAPABLE;
 }

@@ -305,7 +305,9 @@ export class Linker {
   private wantedByName(module: Module): string[] {
     const underscore = this.request.compile.target.os === 'macos' ? '_' : '';
     const names: string[] = [];
-    if (this.request.emit === 'exe' && module.imports.some((entry) => isWasi(entry.module)))
+    // Limits of the process are set up there, too, whatever the module imports.
+    const isLimited = this.request.compile.config.some(({ key }) => key === 'timeout' || key === 'seccomp');
+    if (this.request.emit === 'exe' && (isLimited || module.imports.some((entry) => isWasi(entry.module))))
       names.push('w2n_wasi_setup');
     if (this.request.invoke !== undefined) names.push('w2n_invoke');
     else if (underscore !== '') return [...names.map((name) => `-Wl,-u,_${name}`), '-Wl,-U,_w2n_invoke'];

@@ -2,7 +2,7 @@
 // run in both ways of resolving paths, each many times over with random inputs where WASM2NATIVE_WASI_ROUNDS asks for it.
 import assert from 'node:assert/strict';
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { wasm2native } from '../support/command.ts';
 import { need } from '../support/need.ts';
@@ -144,5 +144,67 @@ for (const target of TARGETS)
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       assert.equal((r.status ?? 0) & 2, 2, r.stderr);
+    });
+
+    it('the same seed and clock give the same run, under a filter of system calls', () => {
+      const program = build('reproducible', [
+        '--seed',
+        '5',
+        '--clock',
+        '1000000000/7',
+        '--seccomp',
+        '--argv0',
+        'me',
+      ]);
+      const first = run(program);
+      assert.deepEqual([first.status, first.stderr], [0, '']);
+      assert.match(first.stdout, /^me [0-9a-f]{16} 1\.0+ /);
+      assert.equal(run(program).stdout, first.stdout);
+    });
+
+    it('a time limit ends a module that imports nothing', () => {
+      const endless = path.join(folder, 'endless.wasm');
+      // (module (func (export "_start") (loop (br 0))))
+      const code = [
+        0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 7, 10, 1, 6, 95, 115, 116, 97, 114, 116,
+      ];
+      writeFileSync(endless, Buffer.from([...code, 0, 0, 10, 9, 1, 7, 0, 3, 64, 12, 0, 11, 11]));
+      const out = path.join(folder, 'endless');
+      const built = wasm2native([...target.options, '--timeout', '300ms', endless, '-o', out]);
+      assert.equal(built.status, 0, built.stderr);
+      const r = run(out);
+      assert.deepEqual([r.signal, r.status, r.stderr], [null, 134, 'wasm trap: time limit reached\n']);
+    });
+
+    it('refuses bad words in WASM2NATIVE_OPTS and takes none with --fixed-grants', () => {
+      const program = build('streams', []);
+      for (const words of [
+        ['--seccomp'],
+        ['--timeout=5'],
+        ['--dir'],
+        ['dir=x'],
+        ['--max-memory=x'],
+        ['--dir=no/such::/d'],
+        ['--listen=nowhere'],
+      ]) {
+        const r = run(program, { grants: words });
+        assert.equal(r.status, 125, words.join(' '));
+        assert.equal(r.stderr.trimEnd().split('\n').length, 1, r.stderr);
+      }
+      assert.equal(run(build('streams', ['--fixed-grants']), { grants: ['nonsense'] }).status, 0);
+      mkdirSync(path.join(folder, 'a b'), { recursive: true });
+      assert.equal(run(program, { grants: ['--dir', 'a\\ b::/d', '--stack-size=1048576'] }).status, 0);
+    });
+
+    it('refuses options that are no numbers, durations, addresses', () => {
+      for (const words of [
+        '--timeout=0',
+        '--timeout=x',
+        '--clock=1/2/3',
+        '--seed=-1',
+        '--listen=x',
+        '--max-open-files=1e3',
+      ])
+        assert.equal(wasm2native([words, wasm('streams')]).status, 2, words);
     });
   });
