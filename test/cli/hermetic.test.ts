@@ -108,7 +108,7 @@ function bigModule(folder: string): string {
     (_, i) => `x = x * ${2 * i + 3} ^ (x >> ${(i % 13) + 1}); if (x & ${1 << (i % 20)}) x += y * ${i};`,
   );
   const lines = Array.from(
-    { length: 300 },
+    { length: 1200 },
     (_, f) =>
       `__attribute__((export_name("f${f}"))) unsigned f${f}(unsigned x, unsigned y) { x += ${f}; ${body.join(' ')} return x; }`,
   );
