@@ -7,11 +7,10 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
 } from 'node:fs';
 import path from 'node:path';
-import { emptyFolder, execute, testCache, wasm2native } from '../support/command.ts';
+import { emptyFolder, execute, wasm2native } from '../support/command.ts';
 import { need } from '../support/need.ts';
 import { fromRoot } from '../support/paths.ts';
 
@@ -80,43 +79,4 @@ describe('hermetic', () => {
     assert.ok(made[0][0].equals(made[1][0]), 'objects');
     assert.ok(made[0][1].equals(made[1][1]), 'executables');
   });
-
-  it('shows a bar at a terminal when compiling takes long, and removes it', function () {
-    need(this, 'script', 'clang-19', 'wasm-ld-19');
-    this.timeout(600_000);
-    const big = bigModule(folder);
-    const command = `'${process.execPath}' '${fromRoot('bin/wasm2native')}' --emit obj '${big}' -o big.o`;
-    const env = { ...process.env, TERM: 'xterm', WASM2NATIVE_CACHE_DIR: testCache };
-    const { stdout, status } = execute('script', ['-qec', command, '/dev/null'], { cwd: folder, env });
-    assert.equal(status, 0, stdout);
-    assert.match(stdout, /compiling \[.*\] \d+% \d+\/\d+ functions/);
-    // What is left: the line erased, the cursor shown.
-    const last = stdout.slice(stdout.lastIndexOf('functions') + 'functions'.length);
-    assert.match(last, /\x1b\[[02]?K|\x1b\[0?J/);
-    assert.match(last, /\x1b\[\?25h/);
-    // Not at a terminal: nothing at all.
-    rmSync(at('big.o'));
-    const quiet = wasm2native(['--emit', 'obj', big, '-o', 'big.o'], { cwd: folder });
-    assert.deepEqual(quiet, { status: 0, signal: null, stdout: '', stderr: '' });
-  });
 });
-
-/** A module of many functions of some size, written as C. */
-function bigModule(folder: string): string {
-  const body = Array.from(
-    { length: 60 },
-    (_, i) => `x = x * ${2 * i + 3} ^ (x >> ${(i % 13) + 1}); if (x & ${1 << (i % 20)}) x += y * ${i};`,
-  );
-  const lines = Array.from(
-    { length: 1200 },
-    (_, f) =>
-      `__attribute__((export_name("f${f}"))) unsigned f${f}(unsigned x, unsigned y) { x += ${f}; ${body.join(' ')} return x; }`,
-  );
-  const outcome = execute(
-    'clang-19',
-    ['--target=wasm32', '-O1', '-nostdlib', '-Wl,--no-entry', '-x', 'c', '-', '-o', 'big.wasm'],
-    { cwd: folder, input: lines.join('\n') },
-  );
-  assert.equal(outcome.status, 0, outcome.stderr);
-  return path.join(folder, 'big.wasm');
-}
