@@ -2,7 +2,7 @@
 NODE ?= node
 NPM ?= npm
 
-.PHONY: build demo test bench fuzz lint coverage clean
+.PHONY: build demo test bench fuzz wasi-suite lint coverage clean
 
 build: dist/wasm2native.js
 
@@ -34,6 +34,10 @@ fuzz: dist/wasm2native.js
 	$(NODE) scripts/build.mjs test/fuzz/validate_fuzz.ts test/fuzz/module_fuzz.ts
 	$(NODE) build/test/fuzz/validate_fuzz.js --count $(FUZZ_COUNT) --seed $(FUZZ_SEED)
 	$(NODE) build/test/fuzz/module_fuzz.js --count $(FUZZ_MODULES) --seed $(FUZZ_SEED)000
+
+# The public WASI test suite: SUITE is a checkout of its branch of built programs (prod/testsuite-base).
+wasi-suite: dist/wasm2native.js
+	WASM2NATIVE_WASI_SUITE=$(SUITE) $(NODE) scripts/test.mjs test/wasi/public_suite.ts
 
 lint: node_modules/.package-lock.json
 	node_modules/.bin/tsc --noEmit -p .

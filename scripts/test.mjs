@@ -2,12 +2,13 @@
 // shipped command) and runs each bundle in a mocha process of its own, two at a time: a file that does not bundle,
 // crashes or hangs fails alone.
 //   node scripts/test.mjs [WORD...] [-MOCHA-OPTION...]
-// runs only the files whose path contains one of the words. Output: one line a file, then each failure in full, the
+// runs only the files whose path contains one of the words; a word that is the path of another .ts file runs that one
+// (test files that need what no registry carries have other names). Output: one line a file, then each failure in full, the
 // skips counted by reason, and `N passed, N failed`. Lines that a test prints with `# ` at their start (figures,
 // counts of what was left out) stand below its line. Exit status 1 if anything failed or nothing ran.
 // WASM2NATIVE_TEST_ALL=1 makes a skip a failure. WASM2NATIVE_TEST_JOBS sets the number of processes.
 import { spawn } from 'node:child_process';
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { buildCommand, buildEntries, root } from './build.mjs';
@@ -49,10 +50,14 @@ function runFile(file, mochaArgs) {
     const mocha = path.join(root, 'node_modules/mocha/bin/mocha.js');
     const reporter = path.join(root, 'scripts/test_reporter.cjs');
     const start = Date.now();
-    const child = spawn(process.execPath, ['--enable-source-maps', mocha, '--reporter', reporter, ...mochaArgs, built], {
-      cwd: root,
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    });
+    const child = spawn(
+      process.execPath,
+      ['--enable-source-maps', mocha, '--reporter', reporter, ...mochaArgs, built],
+      {
+        cwd: root,
+        stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      },
+    );
     let output = '';
     const keep = (chunk) => {
       output = (output + chunk).slice(-LAST_OUTPUT_BYTES);
@@ -111,6 +116,7 @@ function summary(results) {
 const words = process.argv.slice(2).filter((a) => !a.startsWith('-'));
 const mochaArgs = process.argv.slice(2).filter((a) => a.startsWith('-'));
 const files = testFiles('test').filter((f) => words.length === 0 || words.some((w) => f.includes(w)));
+files.push(...words.filter((w) => w.endsWith('.ts') && !files.includes(w) && existsSync(path.join(root, w))));
 if (files.length === 0) {
   console.error(`no test file matches: ${words.join(' ')}`);
   process.exit(1);

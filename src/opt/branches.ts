@@ -165,7 +165,6 @@ function mergeNext(c: OptContext, b: Block): boolean {
   return true;
 }
 
-
 export function simplifyBranches(c: OptContext): void {
   const { f, cfg } = c;
   c.countUses();

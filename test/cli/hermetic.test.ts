@@ -1,14 +1,6 @@
 // The command depends on its inputs alone: an installation that cannot be written, no HOME, any folder, any terminal.
 import assert from 'node:assert/strict';
-import {
-  chmodSync,
-  copyFileSync,
-  cpSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-} from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { emptyFolder, execute, wasm2native } from '../support/command.ts';
 import { need } from '../support/need.ts';

@@ -44,8 +44,8 @@ describe('module tables', () => {
     assert.equal(m.memories[0]?.max, 65536);
     assert.equal(m.globalType.data[1], ValType.I64);
     assert.equal(m.globalMutable.data[1], 1);
-    const init = m.globalInit.data[1]!;
-    const at = m.consts.first.data[init]!;
+    const init = m.globalInit.data[1];
+    const at = m.consts.first.data[init];
     assert.deepEqual([...m.consts.ops.data.slice(at, at + CONST_OP_STRIDE)], [Op.I64Const, -1, -1, 0, 0]);
     assert.deepEqual(
       m.elements.map((e) => [e.mode, e.table, [...e.items]]),
@@ -55,7 +55,7 @@ describe('module tables', () => {
       ],
     );
     assert.deepEqual([...m.funcDeclared.data.slice(0, 2)], [1, 1]);
-    assert.deepEqual([...m.bytes.slice(m.data[0]!.start, m.data[0]!.end)], [1, 2, 3]);
+    assert.deepEqual([...m.bytes.slice(m.data[0].start, m.data[0].end)], [1, 2, 3]);
     assert.equal(m.exports[0]?.name, 'run');
   });
 
@@ -73,7 +73,7 @@ describe('module tables', () => {
       ),
     );
     assert.deepEqual([...m.types.canonical.data.slice(0, m.types.count)], [0, 1, 2, 1, 2, 0, 6]);
-    assert.equal(m.types.pool.data[m.types.firstResult.data[6]!], refTo(1, false));
+    assert.equal(m.types.pool.data[m.types.firstResult.data[6]], refTo(1, false));
     assert.equal(typeName(refTo(1, true)), '(ref null 1)');
     assert.ok(m.types.isSubtype(refTo(1, false), FUNCREF));
     assert.ok(!m.types.isSubtype(refTo(1, true), refTo(1, false)));

@@ -38,8 +38,8 @@ describe('operator table', () => {
         assert.equal(OP_SIMPLE[op], 0);
         continue;
       }
-      const operands = unpack(OP_OPERANDS[op]!).split('').reverse().join('');
-      assert.equal(`${operands}:${unpack(OP_RESULTS[op]!)}`, signature, name);
+      const operands = unpack(OP_OPERANDS[op]).split('').reverse().join('');
+      assert.equal(`${operands}:${unpack(OP_RESULTS[op])}`, signature, name);
     }
   });
 
@@ -51,7 +51,7 @@ describe('operator table', () => {
       if (op >= 0xfb && op <= 0xfe) continue;
       const page = op >> 8;
       const number = page === 5 ? 0x100 + (op & 0xff) : op & 0xff;
-      const code = page === 0 ? [op] : [prefix[page]!, (number & 0x7f) | 0x80, number >> 7];
+      const code = page === 0 ? [op] : [prefix[page], (number & 0x7f) | 0x80, number >> 7];
       const { error } = checkModule(oneFunction([0x60, 0, 0], [0], [...code, 0x0b]), VALIDATED);
       if (!known.has(op))
         assert.deepEqual([error?.kind, error?.offset], ['malformed', 23], `0x${op.toString(16)}`);

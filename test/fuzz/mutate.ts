@@ -50,8 +50,8 @@ function mutateBody(random: Random, content: Uint8Array, other: Uint8Array): Uin
   const bodies = readBodies(content);
   if (bodies.length === 0) return edit(random, content, other);
   const index = random.below(bodies.length);
-  const body = bodies[index]!;
-  const before = index === 0 ? lebEnd(content, 0) : bodies[index - 1]!.end;
+  const body = bodies[index];
+  const before = index === 0 ? lebEnd(content, 0) : bodies[index - 1].end;
   const edited = edit(random, content.slice(body.start, body.end), other);
   return join(content.slice(0, before), leb(edited.length), edited, content.slice(body.end));
 }
@@ -61,7 +61,7 @@ function edit(random: Random, bytes: Uint8Array, other: Uint8Array): Uint8Array 
   const copy = bytes.slice();
   switch (random.below(10)) {
     case 0:
-      if (at < copy.length) copy[at] = copy[at]! ^ (1 << random.below(8));
+      if (at < copy.length) copy[at] = copy[at] ^ (1 << random.below(8));
       return copy;
     case 1:
       if (at < copy.length) copy[at] = random.below(256);
@@ -87,7 +87,7 @@ function edit(random: Random, bytes: Uint8Array, other: Uint8Array): Uint8Array 
     case 8:
       return changeLeb(random, bytes, at);
     default:
-      if (at < copy.length) copy[at] = (copy[at]! + (random.below(2) === 0 ? 1 : 255)) & 0xff;
+      if (at < copy.length) copy[at] = (copy[at] + (random.below(2) === 0 ? 1 : 255)) & 0xff;
       return copy;
   }
 }
@@ -100,7 +100,7 @@ function changeLeb(random: Random, bytes: Uint8Array, at: number): Uint8Array {
   if (random.below(3) === 0) return join(bytes.slice(0, at), leb(random.bits()), bytes.slice(end));
   const last = old.length - 1;
   const fill = random.below(3) === 0 ? 0x7f : 0;
-  old[last] = old[last]! | 0x80;
+  old[last] = old[last] | 0x80;
   const more = random.below(6);
   const padding = new Uint8Array(more).fill(fill | 0x80);
   return join(bytes.slice(0, at), old, padding, [fill], bytes.slice(end));
@@ -110,7 +110,7 @@ function readSections(bytes: Uint8Array): Section[] {
   const sections: Section[] = [];
   let pos = 8;
   while (pos < bytes.length) {
-    const id = bytes[pos]!;
+    const id = bytes[pos];
     const size = readLeb(bytes, pos + 1);
     const start = lebEnd(bytes, pos + 1);
     if (start + size > bytes.length) break;
@@ -145,15 +145,15 @@ function headerStart(bytes: Uint8Array, section: Section): number {
 
 function lebEnd(bytes: Uint8Array, at: number): number {
   let end = at;
-  while (end < bytes.length && bytes[end]! >= 0x80 && end < at + 10) end++;
+  while (end < bytes.length && bytes[end] >= 0x80 && end < at + 10) end++;
   return Math.min(end + 1, bytes.length);
 }
 
 function readLeb(bytes: Uint8Array, at: number): number {
   let value = 0;
   for (let pos = at, scale = 1; pos < bytes.length && pos < at + 5; pos++, scale *= 128) {
-    value += (bytes[pos]! & 0x7f) * scale;
-    if (bytes[pos]! < 0x80) break;
+    value += (bytes[pos] & 0x7f) * scale;
+    if (bytes[pos] < 0x80) break;
   }
   return value;
 }
