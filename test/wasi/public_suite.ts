@@ -18,7 +18,8 @@ interface Config {
 }
 
 const checkout = process.env.WASM2NATIVE_WASI_SUITE ?? '';
-if (checkout === '') throw new Error('WASM2NATIVE_WASI_SUITE names no checkout of the suite (make wasi-suite)');
+if (checkout === '')
+  throw new Error('WASM2NATIVE_WASI_SUITE names no checkout of the suite (make wasi-suite)');
 const FOLDERS = ['assemblyscript', 'c', 'rust'].map((language) =>
   path.join(checkout, 'tests', language, 'testsuite/wasm32-wasip1'),
 );
