@@ -244,12 +244,16 @@ export class TestHost {
     return { kind: a[0], params: [...a.subarray(5, 5 + params)], results: [...a.subarray(9 + params)] };
   }
 
-  /** Forgets all modules, instances and names, and makes spectest anew. */
+  /**
+   * Forgets all modules, instances and names, and makes spectest anew. An emulated host is started anew: qemu-user
+   * keeps bookkeeping for every page that was ever reserved, gigabytes after some hundred instances.
+   */
   async reset(): Promise<void> {
-    await this.request(numbers(Request.Reset));
+    if (this.command.length > 1) await this.close();
+    else await this.request(numbers(Request.Reset));
   }
 
-  /** Ends the host; it must not be used afterwards. */
+  /** Ends the host. The next request would start another. */
   async close(): Promise<void> {
     const { child } = this;
     if (child === null) return;
