@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 #ifdef __APPLE__
 #include <mach/mach.h>
-#include <mach/mach_vm.h>
 #endif
 #include "w2n_stub.h"
 
@@ -45,10 +44,10 @@ static bool reserve(w2n_memory *m, bool full, uint64_t bytes, uint64_t wanted) {
 
 #ifdef __APPLE__
 static bool take_image(uint8_t *base, uint8_t *image, uint64_t bytes) {
-  mach_vm_address_t to = (mach_vm_address_t)base;
+  vm_address_t to = (vm_address_t)base; /* 64 bits, as mach_vm_remap's */
   vm_prot_t now, most;
-  return mach_vm_remap(mach_task_self(), &to, bytes, 0, VM_FLAGS_FIXED | VM_FLAGS_OVERWRITE, mach_task_self(),
-                       (mach_vm_address_t)image, TRUE, &now, &most, VM_INHERIT_COPY) == KERN_SUCCESS;
+  return vm_remap(mach_task_self(), &to, bytes, 0, VM_FLAGS_FIXED | VM_FLAGS_OVERWRITE, mach_task_self(),
+                  (vm_address_t)image, TRUE, &now, &most, VM_INHERIT_COPY) == KERN_SUCCESS;
 }
 #elif defined(__linux__)
 static bool take_image(uint8_t *base, uint8_t *image, uint64_t bytes) {

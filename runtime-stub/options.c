@@ -3,6 +3,9 @@
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
+#ifdef __APPLE__
+#include <unistd.h>
+#endif
 #include "w2n_options.h"
 
 typedef enum effect { GRANT, STACK_SIZE, MAX_MEMORY, MAX_TABLE, FIXED_GRANTS } effect;
@@ -104,9 +107,18 @@ static const char *read_environment(w2n_options *o, char *text) {
   return NULL;
 }
 
+/* WASM2NATIVE_OPTS, unless the program runs with more rights than who started it. */
+static const char *environment_options(void) {
+#ifdef __APPLE__
+  return issetugid() ? NULL : getenv("WASM2NATIVE_OPTS");
+#else
+  return secure_getenv("WASM2NATIVE_OPTS");
+#endif
+}
+
 const char *w2n_read_options(const w2n_header *h, w2n_options *o) {
   const char *config = w2n_at(h, h->sections[W2N_S_CONFIG].offset), *end = config + w2n_count(h, W2N_S_CONFIG);
-  const char *text = secure_getenv("WASM2NATIVE_OPTS");
+  const char *text = environment_options();
   /* Each grant takes at least two bytes of either text. */
   size_t most = 0;
   for (const char *p = config; p < end; p++) most += *p == 0;

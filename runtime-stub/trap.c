@@ -5,7 +5,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#ifdef __APPLE__
+#include <sys/ucontext.h> /* <ucontext.h> is about getcontext there */
+#else
 #include <ucontext.h>
+#endif
 #include "w2n_stub.h"
 
 static const int signals[] = {
@@ -68,14 +72,14 @@ static uint32_t trap_kind(const w2n_thread *t, int sig, const siginfo_t *info, c
 }
 
 static bool handle(int sig, const siginfo_t *info, ucontext_t *u) {
-  w2n_thread *t = w2n_self;
-  if (!t || !t->entry) return false;
   w2n_regs regs = {.pc = (uintptr_t)REG_PC(u), .sp = (uintptr_t)REG_SP(u), .fp = (uintptr_t)REG_FP(u)};
 #ifdef REG_LR
   regs.lr = (uintptr_t)REG_LR(u);
 #endif
   const w2n_header *h = w2n_range_find(W2N_RANGE_TEXT, regs.pc, NULL);
-  uint32_t kind = h ? trap_kind(t, sig, info, h, regs.pc) : 0;
+  /* Only now: macOS allocates a thread-local variable when it is first used, and a thread in a text has used this one. */
+  w2n_thread *t = h ? w2n_self : NULL;
+  uint32_t kind = t && t->entry ? trap_kind(t, sig, info, h, regs.pc) : 0;
   if (kind == 0) return false;
   w2n_capture(t, kind, &regs, 0);
   REG_PC(u) = (uintptr_t)t->entry->unwind;
