@@ -118,6 +118,10 @@ static void put_value(w2n_writer *w, uint8_t type, const w2n_value *v) {
   w2n_put(w, "\n");
 }
 
+#ifdef __APPLE__
+bool w2n_has_invoke = true;
+#endif
+
 uint32_t w2n_invoke(w2n_instance *inst, const char *name, int argc, char **argv, const char **problem) {
   const w2n_func *f = name ? w2n_export_func(inst, name) : NULL;
   if (!f) {

@@ -17,6 +17,19 @@ extern char **environ;
 static w2n_options options;
 static w2n_start start;
 
+#ifdef __APPLE__
+/* Weak: these give way to what wasi_setup.c and invoke.c define, where those are linked. */
+__attribute__((weak)) bool w2n_has_invoke = false;
+__attribute__((weak)) uint32_t w2n_invoke(w2n_instance *inst, const char *name, int argc, char **argv, const char **problem) {
+  (void)inst, (void)name, (void)argc, (void)argv, (void)problem;
+  return 0;
+}
+__attribute__((weak)) const char *w2n_wasi_setup(const w2n_start *s) {
+  (void)s;
+  return NULL;
+}
+#endif
+
 static int refuse(const char *program, const char *why) {
   char buffer[512];
   w2n_writer w = {2, 0, sizeof buffer, buffer};
@@ -52,7 +65,7 @@ int main(int argc, char **argv) {
   if (!problem) problem = w2n_read_options(h, &options);
   if (problem) return refuse(program, problem);
   const char *invoked = NULL;
-  if (w2n_invoke && argc > 1) {
+  if (w2n_has_invoke && argc > 1) {
     invoked = argv[1];
     argv[1] = argv[0];
     argc--;
@@ -68,7 +81,7 @@ int main(int argc, char **argv) {
   if (status == W2N_TRAPPED) return status_of(w2n_last_trap());
   if (status != W2N_OK) return refuse(program, w2n_link_error());
   uint32_t kind = run(inst, "_initialize");
-  if (kind == 0 && w2n_invoke) kind = w2n_invoke(inst, invoked, argc - 1, argv + 1, &problem);
+  if (kind == 0 && w2n_has_invoke) kind = w2n_invoke(inst, invoked, argc - 1, argv + 1, &problem);
   else if (kind == 0) kind = run(inst, "_start");
   if (problem) return refuse(program, problem);
   return status_of(kind);

@@ -2,11 +2,17 @@
  *
  * WASI functions are ordinary C imports, `int32_t wasi_snapshot_preview1__fd_write(w2n_instance *caller, ...)`, in an
  * archive of one object per function; the objects that need state refer to the one that defines w2n_wasi_setup. main.c
- * refers to it weakly: a program that imports no WASI function carries none of it. */
+ * refers to it weakly (on macOS: has a weak definition): a program that imports no WASI function carries none of it. */
 #ifndef W2N_WASI_H
 #define W2N_WASI_H
 
 #include "wasm2native.h"
+
+#ifdef __APPLE__
+#define W2N_OPTIONAL __attribute__((visibility("hidden")))
+#else
+#define W2N_OPTIONAL __attribute__((weak))
+#endif
 
 typedef enum w2n_grant_kind {
   W2N_GRANT_DIR,        /* text: HOST or HOST::GUEST */
@@ -39,6 +45,6 @@ typedef struct w2n_start {
 
 /* Called once before the first instance is made. Returns NULL, or why the program refuses to start (exit status 125;
  * one line, without the program's name). `start` and all it points to live as long as the program. */
-__attribute__((weak)) const char *w2n_wasi_setup(const w2n_start *start);
+W2N_OPTIONAL const char *w2n_wasi_setup(const w2n_start *start);
 
 #endif

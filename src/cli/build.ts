@@ -261,7 +261,7 @@ export class Linker {
       ...this.linkFlags(),
       ...placement,
       ...files,
-      ...this.stubFiles(),
+      ...this.stubFiles(inputs, module),
       '-pthread',
       ...this.request.ldflags,
       '-o',
@@ -291,27 +291,35 @@ export class Linker {
     return flags;
   }
 
-  private stubFiles(): readonly string[] {
+  private stubFiles(inputs: Inputs, module: Module | null): readonly string[] {
     const { emit, invoke, compile: options } = this.request;
     if (emit !== 'shared' && options.target.os !== 'macos') return this.stub.files;
     // A library exports the stub's functions, all but what belongs to an executable. Without an archive, what main
     // refers to weakly is there only if it is wanted.
+    const isAlone = module !== null && inputs.others.length === 0;
+    const hasWasi = !isAlone || this.wantsWasi(module);
     const isLeftOut = (name: string): boolean =>
-      emit === 'shared' ? ONLY_IN_EXECUTABLES.has(name) : name === 'invoke' && invoke === undefined;
+      emit === 'shared'
+        ? ONLY_IN_EXECUTABLES.has(name)
+        : (name === 'invoke' && invoke === undefined) || (name.startsWith('wasi_') && !hasWasi);
     return [...this.stub.objects].filter(([name]) => !isLeftOut(name)).map(([, file]) => file);
   }
 
-  /** The stub's main refers weakly to the setup of WASI and to --invoke: whoever needs them asks by name. */
-  private wantedByName(module: Module): string[] {
-    const underscore = this.request.compile.target.os === 'macos' ? '_' : '';
-    const names: string[] = [];
+  private wantsWasi(module: Module): boolean {
     // Limits of the process are set up there, too, whatever the module imports.
     const isLimited = this.request.compile.config.some(({ key }) => key === 'timeout' || key === 'seccomp');
-    if (this.request.emit === 'exe' && (isLimited || module.imports.some((entry) => isWasi(entry.module))))
-      names.push('w2n_wasi_setup');
+    return isLimited || module.imports.some((entry) => isWasi(entry.module));
+  }
+
+  /**
+   * The stub's main refers weakly to the setup of WASI and to --invoke: whoever needs them from an archive asks by name.
+   */
+  private wantedByName(module: Module): string[] {
+    if (this.request.compile.target.os === 'macos') return [];
+    const names: string[] = [];
+    if (this.request.emit === 'exe' && this.wantsWasi(module)) names.push('w2n_wasi_setup');
     if (this.request.invoke !== undefined) names.push('w2n_invoke');
-    else if (underscore !== '') return [...names.map((name) => `-Wl,-u,_${name}`), '-Wl,-U,_w2n_invoke'];
-    return names.map((name) => `-Wl,-u,${underscore}${name}`);
+    return names.map((name) => `-Wl,-u,${name}`);
   }
 
   /** Options that keep the runs of the text at their distances. */
