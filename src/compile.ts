@@ -153,6 +153,7 @@ export class ModuleCompiler {
         helperSymbol: this.symbols.helper,
       },
       {
+        os: options.target.os,
         optLevel: options.optLevel,
         march: options.march,
         memoryBase: options.memoryBase,

@@ -1,5 +1,6 @@
-// How C sees the results of a wasm signature (docs/abi.md): one is returned, several go through a pointer to
-// `struct w2n_MOD__f_ret`, the last parameter. The same on every instruction set.
+// How C sees a wasm signature (docs/abi.md): one result is returned, several go through a pointer to
+// `struct w2n_MOD__f_ret`, the last parameter. The same on every instruction set. And where parameters beyond the
+// registers lie on the stack.
 import type { Signatures } from '../ir/signatures.ts';
 import { Type } from '../ir/types.ts';
 import { alignUp } from './frame.ts';
@@ -18,6 +19,28 @@ export function structOffsets(signatures: Signatures, sig: number): number[] {
   }
   offsets.push(alignUp(at, 8));
   return offsets;
+}
+
+/**
+ * Offsets of C's stack arguments, handed out in order. In 8-byte slots, or packed: each at its natural alignment, as on
+ * macOS on aarch64 ("Writing ARM64 code for Apple platforms", Pass arguments to functions correctly).
+ */
+export class CStackArguments {
+  /** Bytes so far. */
+  bytes = 0;
+  private readonly isPacked: boolean;
+
+  constructor(isPacked: boolean) {
+    this.isPacked = isPacked;
+  }
+
+  /** Offset of the next argument, of an IR type; vectors are passed by address. */
+  next(type: number): number {
+    const size = this.isPacked && (type === Type.I32 || type === Type.F32) ? 4 : 8;
+    const offset = alignUp(this.bytes, size);
+    this.bytes = offset + size;
+    return offset;
+  }
 }
 
 /** True if the C function returns through a pointer: it has several results, or an export has a vector to give away. */

@@ -34,6 +34,8 @@ export interface ModuleContext {
 /** Options of code generation. */
 export interface IsaOptions {
   readonly optLevel: 0 | 2;
+  /** Decides the variant of C's calling convention (c_signature.ts). */
+  readonly os: 'linux' | 'linux-musl' | 'macos';
   /** Level or feature list of `-march`; '' is the baseline. */
   readonly march: string;
   /** How compiled code reaches memory 0. */

@@ -97,6 +97,7 @@ export class NativeModule {
     this.compiler = this.isa.compiler(
       { signatures: sigs, functionSig, functionFlags: this.functionFlags, helperSymbol: new Int32Array(32) },
       {
+        os: 'linux',
         optLevel: options.optLevel,
         march: options.march,
         memoryBase: options.gs ? 'gs' : 'register',

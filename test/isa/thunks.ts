@@ -1,5 +1,6 @@
 // Thunks across the C border with random signatures, against the C compiler: a generated C program maps the text, is
 // called by compiled code through import thunks, and calls export thunks; each side checks every argument and result.
+// The functions across the border are in a file of their own, which another compiler may have turned into assembly.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -62,29 +63,40 @@ function constValue(f: Func, c: Constant): number {
   return v;
 }
 
+const SHARED = `#include <stdint.h>
+typedef struct { uint8_t bytes[16]; } w2n_v128;
+extern int failures;
+extern uint8_t *text, instance[1 << 16];
+void expect(const char *what, int k, const void *got, const void *want, __SIZE_TYPE__ n);
+void *memcpy(void *, const void *, __SIZE_TYPE__);
+`;
 const PRELUDE = `#define _GNU_SOURCE
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-typedef struct { uint8_t bytes[16]; } w2n_v128;
+${SHARED}
 typedef struct { _Alignas(16) uint8_t b[16]; } value;
-static int failures, calls;
-static uint8_t *text;
-static uint8_t instance[1 << 16] __attribute__((aligned(16)));
-static void expect(const char *what, int k, const void *got, const void *want, size_t n) {
+int failures;
+static int calls;
+uint8_t *text;
+uint8_t instance[1 << 16] __attribute__((aligned(16)));
+void expect(const char *what, int k, const void *got, const void *want, size_t n) {
   calls++;
   if (memcmp(got, want, n)) { failures++; if (failures < 20) printf("%s, value %d differs\\n", what, k); }
 }
 typedef uint32_t enter_fn(void *, const void *, void *, const void *, void *, void **);
 `;
 
-/** Checks the thunks of random signatures; `compiler` with its first flags, `runner`: what runs the program, if anything. */
+/**
+ * Checks the thunks of random signatures; `compiler` with its first flags, `runner`: what runs the program, if anything.
+ * `toAssembly`: makes assembly for `compiler` of the functions that follow macOS's variant of C's convention.
+ */
 export function checkThunks(
   isa: Isa,
   seed: number,
   compiler: readonly string[],
   runner: readonly string[],
+  toAssembly?: (source: string) => string,
 ): void {
   const r = new Random(seed);
   const sigs = new Signatures();
@@ -107,6 +119,7 @@ export function checkThunks(
       helperSymbol: new Int32Array(32),
     },
     {
+      os: toAssembly === undefined ? 'linux' : 'macos',
       optLevel: 2,
       march: '',
       memoryBase: 'register',
@@ -157,10 +170,11 @@ export function checkThunks(
   for (const run of image.runs) for (const chunk of run.chunks) code.set(chunk.bytes, chunk.offset);
 
   const parts: string[] = [PRELUDE];
+  const across: string[] = [SHARED];
   cases.forEach((c, k) => {
     const many = c.results.length > 1;
     if (many || c.results.some((x) => x.type === Type.V128)) {
-      parts.push(`struct ret_${k} { ${c.results.map((x, i) => `${member(x.type)} m${i};`).join(' ')} };`);
+      across.push(`struct ret_${k} { ${c.results.map((x, i) => `${member(x.type)} m${i};`).join(' ')} };`);
     }
     const params = (forExport: boolean): string[] => [
       'void *inst',
@@ -181,8 +195,9 @@ export function checkThunks(
       );
       body.push(c.results[0].type === Type.V128 ? '  return &out;' : '  return out;');
     }
-    parts.push(
-      `static ${returns} import_${k}(${params(false).join(', ')}) {\n  if (inst != instance) failures++;\n${body.join('\n')}\n}`,
+    parts.push(`void import_${k}(void);\nvoid call_export_${k}(void);`);
+    across.push(
+      `${returns} import_${k}(${params(false).join(', ')}) {\n  if (inst != instance) failures++;\n${body.join('\n')}\n}`,
     );
     // The export thunk calls this through the helper table.
     const vals = c.params.map(
@@ -213,7 +228,7 @@ export function checkThunks(
         `  ${returns} ret = ${target}; expect("exported ${k}", 0, &ret, ${words(c.results[0])}, ${bytesOf(c.results[0].type)});`,
       );
     } else call.push(`  ${target};`);
-    parts.push(`static void call_export_${k}(void) {\n${call.join('\n')}\n}`);
+    across.push(`void call_export_${k}(void) {\n${call.join('\n')}\n}`);
     const check = c.results.map(
       (x, i) =>
         `  expect("wasm ${k}", ${i}, &vals[${i}], ${words(x)}, ${x.type === Type.I32 || x.type === Type.F32 ? 16 : bytesOf(x.type)});`,
@@ -261,6 +276,9 @@ ${all((k) => `  call_wasm_${k}(0, vals, stack + sizeof stack);\n  call_export_${
   const name = `${dir}/thunks-${process.pid}`;
   writeFileSync(`${name}.text`, code);
   writeFileSync(`${name}.c`, `${parts.join('\n')}\n`);
+  const other = `${name}-across.${toAssembly === undefined ? 'c' : 's'}`;
+  const functions = `${across.join('\n')}\n`;
+  writeFileSync(other, toAssembly === undefined ? functions : toAssembly(functions));
   const built = spawnSync(
     compiler[0],
     [
@@ -271,6 +289,7 @@ ${all((k) => `  call_wasm_${k}(0, vals, stack + sizeof stack);\n  call_export_${
       '-Wextra',
       '-Wno-missing-braces',
       `${name}.c`,
+      other,
       '-o',
       name,
     ],
@@ -281,5 +300,5 @@ ${all((k) => `  call_wasm_${k}(0, vals, stack + sizeof stack);\n  call_export_${
   const ran = spawnSync(command[0], command.slice(1), { encoding: 'utf8' });
   assert.equal(ran.status, 0, `seed ${seed}: ${ran.stdout}${ran.stderr} ${ran.signal ?? ''}`);
   assert.match(ran.stdout, /^[1-9]\d+ checked, 0 failures$/m);
-  spawnSync('rm', ['-f', name, `${name}.c`, `${name}.text`]);
+  spawnSync('rm', ['-f', name, `${name}.c`, other, `${name}.text`]);
 }

@@ -38,6 +38,7 @@ class A64Compiler implements FunctionCompiler {
       module: context,
       convention: new CallingConvention(context.signatures, WASM_REGS),
       bases: options.optLevel === 0 ? null : new SharedBases(),
+      packsStackArgs: options.os === 'macos',
     };
     this.buffer = new CodeBuffer(fixupIsa, {
       forceVeneers: options.forceVeneers,

@@ -24,6 +24,8 @@ export interface A64Target {
   readonly convention: CallingConvention;
   /** Null at -O0. */
   readonly bases: SharedBases | null;
+  /** C's stack arguments are packed, as on macOS, instead of in 8-byte slots. */
+  readonly packsStackArgs: boolean;
 }
 export type L = Lowering<A64Target>;
 

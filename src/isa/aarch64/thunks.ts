@@ -2,8 +2,8 @@
 // enter and unwind, array -> wasm, wasm -> array function of the host, wasm -> C, C -> wasm, wasm -> helper.
 //
 // C is the Procedure Call Standard for the Arm 64-bit Architecture: integer arguments x0-x7, floats v0-v7, the rest in
-// 8-byte slots; x19-x28, x29 and d8-d15 preserved, which includes all that wasm functions preserve and the pinned
-// registers. x16, x17 and v31 are scratch. Every thunk with a frame begins with its record.
+// 8-byte slots (macOS: packed); x19-x28, x29 and d8-d15 preserved, which includes all that wasm functions preserve and
+// the pinned registers. x16, x17 and v31 are scratch. Every thunk with a frame begins with its record.
 import {
   Func as FuncLayout,
   Helper,
@@ -16,7 +16,7 @@ import {
 import type { CodeBuffer } from '../../emit/code_buffer.ts';
 import { Type } from '../../ir/types.ts';
 import { VEC_BASE } from '../../regalloc/door.ts';
-import { returnsStruct, structOffsets } from '../c_signature.ts';
+import { CStackArguments, returnsStruct, structOffsets } from '../c_signature.ts';
 import { STACK } from '../calling_convention.ts';
 import type { CompiledFunction } from '../contract.ts';
 import { alignUp, Unwind, UnwindRows } from '../frame.ts';
@@ -67,11 +67,15 @@ export class A64Thunks {
     this.unwindRows.add(this.buffer.mark(), kind, a, b);
   }
 
+  /** At the first instruction: the CFA lies above stack arguments that the thunk pops. */
+  private entryCfa(argBytes: number): void {
+    if (argBytes > 0) this.unwindAt(Unwind.CfaOffset, argBytes, 0);
+  }
+
   /** Frame record of `bytes` (the record and what lies above it), then `local` bytes below. Returns the prologue's size. */
   private enterFrame(bytes: number, local: number, argBytes: number): number {
     const { buffer } = this;
     const cfa = bytes + argBytes;
-    if (argBytes > 0) this.unwindAt(Unwind.CfaOffset, argBytes, 0);
     encPair(buffer, A.Stp + 1, Reg.Fp, Reg.Lr, Reg.Sp, -bytes);
     this.unwindAt(Unwind.CfaOffset, cfa, 0);
     this.unwindAt(Unwind.Saved, Reg.Fp, -cfa);
@@ -154,6 +158,11 @@ export class A64Thunks {
     this.storeValue(type, reg, base, disp);
   }
 
+  /** What is written for a stack argument of C's: nothing beside it where they are packed. */
+  private cSlotType(type: number): number {
+    return this.target.packsStackArgs ? type : slotType(type);
+  }
+
   private scratch(type: number): number {
     return isVec(type) ? SCRATCH_VEC : Reg.X16;
   }
@@ -227,12 +236,16 @@ export class A64Thunks {
     this.leaveFrame(ENTER_BYTES, 0);
   }
 
+  /** x0: entry_sp, w1: the result. The signal handler jumps here, C calls: x0 tells the frame. */
   unwind(): CompiledFunction {
     const { buffer } = this;
     this.begin();
-    enc(buffer, A.AddI + 1, Reg.Fp, Reg.X0, 0, 0);
-    this.frameAgain(ENTER_BYTES, 0);
+    this.unwindAt(Unwind.CfaRegister, Reg.X0, ENTER_BYTES);
+    this.unwindAt(Unwind.Saved, Reg.Fp, -ENTER_BYTES);
+    this.unwindAt(Unwind.Saved, Reg.Lr, 8 - ENTER_BYTES);
     this.enterSavedRows(Unwind.Saved);
+    enc(buffer, A.AddI + 1, Reg.Fp, Reg.X0, 0, 0);
+    this.unwindAt(Unwind.CfaRegister, Reg.Fp, ENTER_BYTES);
     enc(buffer, A.Mov, Reg.X0, 0, Reg.X1);
     this.leaveEnter();
     return this.finish(0, 0, 0);
@@ -297,6 +310,7 @@ export class A64Thunks {
     const params = signatures.numParams(sig);
     const results = signatures.numResults(sig);
     const local = Math.max(params, results) * VALUE_BYTES;
+    this.entryCfa(argBytes);
     this.checkHostLimit();
     const prologueBytes = this.enterFrame(16, local, argBytes);
     this.store(Reg.Fp, Reg.X28, Instance.ExitSp);
@@ -348,23 +362,21 @@ export class A64Thunks {
     // C's locations: the instance comes first, the struct's address last.
     let ints = 1;
     let vecs = 0;
-    let stack = 0;
+    const stack = new CStackArguments(this.target.packsStackArgs);
     const places: number[] = [];
     for (let k = 0; k <= params; k++) {
       if (k === params && !asStruct) break;
-      const vec =
-        k < params && (signatures.param(sig, k) === Type.F32 || signatures.param(sig, k) === Type.F64);
+      const type = k < params ? signatures.param(sig, k) : Type.I64;
+      const vec = type === Type.F32 || type === Type.F64;
       if (vec && vecs < C_VEC_ARGS.length) places.push(C_VEC_ARGS[vecs++]);
       else if (!vec && ints < C_INT_ARGS.length) places.push(C_INT_ARGS[ints++]);
-      else {
-        places.push(STACK + stack);
-        stack += 8;
-      }
+      else places.push(STACK + stack.next(type));
     }
     // Below the record: C's stack arguments, a copy of each parameter, the struct.
-    const copies = alignUp(stack, 16);
+    const copies = alignUp(stack.bytes, 16);
     const struct = copies + params * 16;
     const local = alignUp(struct + (asStruct ? offsets[results] : 0), 16);
+    this.entryCfa(argBytes);
     this.checkHostLimit();
     const prologueBytes = this.enterFrame(16, local, argBytes);
     this.store(Reg.Fp, Reg.X28, Instance.ExitSp);
@@ -383,7 +395,8 @@ export class A64Thunks {
         const reg = pass === 1 ? places[k] : address ? Reg.X16 : this.scratch(type);
         if (address) encAddImm(this.buffer, reg, Reg.Sp, k < params ? copies + 16 * k : struct);
         else this.loadValue(type, reg, Reg.Sp, copies + 16 * k);
-        if (pass === 0) this.storeValue(address ? Type.I64 : slotType(type), reg, Reg.Sp, places[k] - STACK);
+        if (pass === 0)
+          this.storeValue(address ? Type.I64 : this.cSlotType(type), reg, Reg.Sp, places[k] - STACK);
       }
     }
     this.moveReg(Reg.X0, Reg.X28);
@@ -425,7 +438,7 @@ export class A64Thunks {
     this.unwindAt(Unwind.Saved, Reg.X19, -16);
     let ints = 1;
     let vecs = 0;
-    let stack = 32;
+    const stack = new CStackArguments(this.target.packsStackArgs);
     for (let k = 0; k <= params; k++) {
       if (k === params && !asStruct) break;
       const type = k < params ? signatures.param(sig, k) : Type.I64;
@@ -437,8 +450,7 @@ export class A64Thunks {
       else if (!vec && ints < C_INT_ARGS.length) reg = C_INT_ARGS[ints++];
       else {
         reg = this.scratch(passed);
-        this.loadValue(passed, reg, Reg.Fp, stack);
-        stack += 8;
+        this.loadValue(passed, reg, Reg.Fp, 32 + stack.next(passed));
       }
       if (k === params) this.moveReg(Reg.X19, reg);
       else if (type === Type.V128) {
