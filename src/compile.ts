@@ -3,21 +3,22 @@
 //   decode -> module tables -> layout of the instance
 //     -> each function: validate + translate -> optimise -> lower -> allocate -> emit   (compile_functions.ts)
 //     -> thunks -> text layout: every call resolved, islands, veneers                   (emit/text_layout.ts)
-//     -> header and tables                                                              (module/tables.ts)
+//     -> header and tables, in front of the code                                        (module/tables.ts)
 //     -> object: text, initial memory, module record, unwind data                       (module/object.ts)
 //
 // `compile` does it all on this thread. `ModuleCompiler` is the same in steps, for compile_parallel.ts: functions
 // may be compiled anywhere and in any order, the object comes out the same.
-import { Header, HeaderFlag, IsaCode } from './abi/layout.ts';
+import { HeaderFlag, IsaCode } from './abi/layout.ts';
 import { FunctionPipeline } from './compile_functions.ts';
 import type { PassTimes } from './compile_times.ts';
 import { withReach } from './emit/fixup_kinds.ts';
 import { dataBlock, FixupRow } from './emit/function_code.ts';
 import type { ObjectFile } from './emit/object_file.ts';
-import { buildCodeTables, NO_FUNCTION, type PlacedFunction } from './emit/tables.ts';
+import { layoutOrder } from './emit/layout_order.ts';
+import { buildCodeTables, NO_FUNCTION } from './emit/tables.ts';
 import { TextLayout } from './emit/text_layout.ts';
 import { functionListing } from './emit/listing.ts';
-import { OpenWorldNeeded } from './frontend/closed_world.ts';
+import { World, WorldNeeded } from './frontend/closed_world.ts';
 import { decodeModule } from './frontend/decode.ts';
 import { ModuleLayout } from './frontend/layout.ts';
 import type { Module } from './frontend/module.ts';
@@ -33,7 +34,7 @@ import {
 import { aarch64 } from './isa/aarch64/isa.ts';
 import { x64 } from './isa/x64/isa.ts';
 import { buildImage } from './module/image.ts';
-import { buildObject, type PlacedCode } from './module/object.ts';
+import { buildObject, type CodeUnit, type PlacedCode } from './module/object.ts';
 import { TextSymbols } from './module/symbols.ts';
 import { buildModuleTables, type CodeMap } from './module/tables.ts';
 import type { CompileOptions } from './options.ts';
@@ -55,8 +56,8 @@ export interface CompileHooks {
 /** Compiles a module. Throws WasmError for bad input, RangeError for an option the ISA does not know. */
 export function compile(bytes: Uint8Array, options: CompileOptions, hooks: CompileHooks = {}): ObjectFile {
   const module = decodeModule(bytes);
-  return inClosedWorld(options, (closed) => {
-    const compiler = new ModuleCompiler(module, options, closed, hooks);
+  return inBestWorld(options, (world) => {
+    const compiler = new ModuleCompiler(module, options, world, hooks);
     const compiled: CompiledFunction[] = [];
     const { importedFuncs, funcCount } = module;
     for (let f = importedFuncs; f < funcCount; f++) {
@@ -74,8 +75,8 @@ export function compile(bytes: Uint8Array, options: CompileOptions, hooks: Compi
 export function compileToAsm(bytes: Uint8Array, options: CompileOptions): string {
   const module = decodeModule(bytes);
   const names = readNames(module);
-  return inClosedWorld(options, (closed) => {
-    const compiler = new ModuleCompiler(module, options, closed, {});
+  return inBestWorld(options, (world) => {
+    const compiler = new ModuleCompiler(module, options, world, {});
     const parts: string[] = [];
     for (let f = module.importedFuncs; f < module.funcCount; f++) {
       const { code, frame } = compiler.compileFunction(f);
@@ -88,8 +89,8 @@ export function compileToAsm(bytes: Uint8Array, options: CompileOptions): string
 /** The IR of all functions as the back end gets it, as text (`--emit ir`). Throws as `compile` does. */
 export function compileToIr(bytes: Uint8Array, options: CompileOptions): string {
   const module = decodeModule(bytes);
-  return inClosedWorld(options, (closed) => {
-    const compiler = new ModuleCompiler(module, options, closed, {});
+  return inBestWorld(options, (world) => {
+    const compiler = new ModuleCompiler(module, options, world, {});
     const parts = [printSignatures(compiler.layout.signatures)];
     for (let f = module.importedFuncs; f < module.funcCount; f++)
       parts.push(printFunc(compiler.pipeline.optimised(f)));
@@ -97,20 +98,23 @@ export function compileToIr(bytes: Uint8Array, options: CompileOptions): string 
   });
 }
 
-/** Runs `work` with the assumption that tables are closed where that can be, and again without if it does not hold. */
-export function inClosedWorld<T>(options: CompileOptions, work: (closed: boolean) => T): T {
-  if (!mayBeClosed(options)) return work(false);
-  try {
-    return work(true);
-  } catch (error) {
-    if (!(error instanceof OpenWorldNeeded)) throw error;
-    return work(false);
+/** Runs `work` with as much taken for granted about tables as can be, and again with less when it asks for that. */
+export function inBestWorld<T>(options: CompileOptions, work: (world: World) => T): T {
+  for (let world = firstWorld(options); ;) {
+    try {
+      return work(world);
+    } catch (error) {
+      if (!(error instanceof WorldNeeded)) throw error;
+      world = error.world;
+    }
   }
 }
 
-/** Whether nothing outside the module can see its tables: an executable whose only other code are C functions. */
-export function mayBeClosed(options: CompileOptions): boolean {
-  return options.mainModule && options.imports === 'link' && !options.exportThunks;
+/** Tables may be closed in an executable whose only other code are C functions: nothing outside the module sees them. */
+export function firstWorld(options: CompileOptions): World {
+  return options.mainModule && options.imports === 'link' && !options.exportThunks
+    ? World.Closed
+    : World.Open;
 }
 
 /** One module on its way: compiles its functions one by one, then links them with everything else. */
@@ -123,19 +127,15 @@ export class ModuleCompiler {
   private readonly compiler: FunctionCompiler;
   readonly pipeline: FunctionPipeline;
   private readonly text: TextLayout;
-  private readonly placed: PlacedCode[] = [];
-  /** By text symbol: whether placed code refers to it. */
-  private readonly used: Uint8Array;
 
-  constructor(module: Module, options: CompileOptions, closed: boolean, hooks: CompileHooks) {
+  constructor(module: Module, options: CompileOptions, world: World, hooks: CompileHooks) {
     this.module = module;
     this.options = options;
-    this.layout = new ModuleLayout(module, options.bounds, closed);
+    this.layout = new ModuleLayout(module, options.bounds, world);
     this.symbols = new TextSymbols(module, this.layout.escapes, {
       host: options.imports === 'instantiate',
       exports: options.exportThunks,
     });
-    this.used = new Uint8Array(this.symbols.count);
     this.isa = isaOf(options);
     const { stress } = options;
     const allocator = options.optLevel === 0 ? allocateFast : allocateBundles;
@@ -180,7 +180,7 @@ export class ModuleCompiler {
     });
   }
 
-  /** Compiles function `index` (a defined one). Throws WasmError if its body is invalid, OpenWorldNeeded. */
+  /** Compiles function `index` (a defined one). Throws WasmError if its body is invalid, WorldNeeded. */
   compileFunction(index: number): CompiledFunction {
     return this.pipeline.compile(index);
   }
@@ -190,100 +190,94 @@ export class ModuleCompiler {
     return this.compiler.printVCode();
   }
 
-  /** Lays out the text and makes the object; `compiled` holds all defined functions in order. */
+  /** Lays out the text and makes the object; `compiled` holds all defined functions in order. Throws WorldNeeded. */
   link(compiled: readonly CompiledFunction[]): ObjectFile {
-    const { module, text, symbols } = this;
-    const header = new Uint8Array(Header.Size);
-    text.append(dataBlock(header, 16), symbols.header);
-    this.placeThunks();
-    compiled.forEach((code, i) => this.place(code, module.importedFuncs + i, module.importedFuncs + i));
-    this.placeExportThunks();
-    this.placeHelperThunks();
-
+    const { module, text, symbols, options } = this;
+    const units = this.units(compiled);
     const names = readNames(module);
-    const image = buildImage(module, this.options.target);
+    const image = buildImage(module, options.target);
     const utf8 = new TextEncoder();
     const facts = {
       imageMerged: image.merged,
-      config: this.options.config,
+      config: options.config,
       names: Array.from({ length: module.funcCount }, (_, f) => utf8.encode(names.functions.get(f) ?? '')),
     };
-    const code = this.codeMap();
-    // The size of the tables depends neither on where they lie nor on the size of the text.
-    const block = buildModuleTables(module, this.layout, facts, code, 0).tables.slice();
-    const at = text.append(dataBlock(block, 64), symbols.tables);
-    const image2 = text.finish();
-    const final = buildModuleTables(module, this.layout, facts, { ...code, textBytes: image2.size }, at);
-    block.set(final.tables);
-    header.set(final.header);
+    // The tables stand before the code, so that the 32-bit offsets in them reach, however long the text is. Their
+    // size does not depend on where anything lies.
+    const unplaced = this.codeMap(units.map((unit) => ({ ...unit, offset: 0 })));
+    const { length } = buildModuleTables(module, this.layout, facts, unplaced);
+    const block = new Uint8Array(length);
+    text.append(dataBlock(block, 64), symbols.header);
+    const placed: PlacedCode[] = [];
+    for (const k of layoutOrder(units.length, options.stress.layoutSeed))
+      placed.push({ ...units[k], offset: text.append(units[k].code, units[k].symbol) });
+    const textImage = text.finish();
+    const code = { ...this.codeMap(placed), textBytes: textImage.size };
+    block.set(buildModuleTables(module, this.layout, facts, code));
     return buildObject({
       module,
       names,
       symbols,
-      options: this.options,
+      options,
       isa: this.isa,
-      text: image2,
-      placed: this.placed,
+      text: textImage,
+      placed,
       image,
     });
   }
 
-  private place(compiled: CompiledFunction, symbol: number, functionIndex: number): void {
-    const offset = this.text.append(compiled.code, symbol);
-    const { fixups } = compiled.code;
-    for (let at: number = FixupRow.Symbol; at < fixups.length; at += FixupRow.Size) this.used[fixups[at]] = 1;
-    this.placed.push({ code: compiled.code, frame: compiled.frame, offset, functionIndex, symbol });
-  }
-
-  private placeThunks(): void {
-    const { module, compiler, symbols } = this;
-    this.place(compiler.enter(), symbols.enter, NO_FUNCTION);
-    this.place(compiler.unwind(), symbols.unwind, NO_FUNCTION);
+  /** All code of the text in its ordinary order: thunks, functions, thunks that only some modules need. */
+  private units(compiled: readonly CompiledFunction[]): CodeUnit[] {
+    const { module, compiler, layout, symbols } = this;
+    const units: CodeUnit[] = [];
+    const add = ({ code, frame }: CompiledFunction, symbol: number, functionIndex = NO_FUNCTION): void => {
+      units.push({ code, frame, symbol, functionIndex });
+    };
+    add(compiler.enter(), symbols.enter);
+    add(compiler.unwind(), symbols.unwind);
     for (let type = 0; type < module.types.count; type++) {
       if (module.types.canonical.data[type] !== type) continue;
-      if (symbols.callThunk[type] >= 0)
-        this.place(compiler.callThunk(type), symbols.callThunk[type], NO_FUNCTION);
-      if (symbols.hostThunk[type] >= 0)
-        this.place(compiler.hostThunk(type), symbols.hostThunk[type], NO_FUNCTION);
+      if (symbols.callThunk[type] >= 0) add(compiler.callThunk(type), symbols.callThunk[type]);
+      if (symbols.hostThunk[type] >= 0) add(compiler.hostThunk(type), symbols.hostThunk[type]);
     }
-    if (this.options.imports === 'instantiate') return;
-    for (let f = 0; f < module.importedFuncs; f++)
-      this.place(compiler.importThunk(f, module.funcType.data[f]), f, NO_FUNCTION);
-  }
-
-  /** Thunks of the helpers that placed code calls. They stand last, when all such code has been seen. */
-  private placeHelperThunks(): void {
-    const { compiler, symbols } = this;
-    symbols.helper.forEach((symbol, helper) => {
-      if (this.used[symbol] !== 0) this.place(compiler.helperThunk(helper), symbol, NO_FUNCTION);
-    });
-  }
-
-  private placeExportThunks(): void {
-    const { module, compiler, layout, symbols } = this;
+    if (this.options.imports === 'link')
+      for (let f = 0; f < module.importedFuncs; f++) add(compiler.importThunk(f, module.funcType.data[f]), f);
+    compiled.forEach((code, i) => add(code, module.importedFuncs + i, module.importedFuncs + i));
     for (const e of symbols.exports)
-      this.place(
-        compiler.exportThunk(module.funcType.data[e.func], layout.slotOffset[e.func]),
-        e.symbol,
-        NO_FUNCTION,
-      );
+      add(compiler.exportThunk(module.funcType.data[e.func], layout.slotOffset[e.func]), e.symbol);
+    const used = this.usedSymbols(units);
+    symbols.helper.forEach((symbol, helper) => {
+      if (used[symbol] !== 0) add(compiler.helperThunk(helper), symbol);
+    });
+    return units;
   }
 
-  /** Where all code has come to lie. */
-  private codeMap(): CodeMap {
-    const { module, text, symbols, placed } = this;
+  /** By text symbol: 1 if code of `units` refers to it. */
+  private usedSymbols(units: readonly CodeUnit[]): Uint8Array {
+    const used = new Uint8Array(this.symbols.count);
+    for (const { code } of units)
+      for (let at: number = FixupRow.Symbol; at < code.fixups.length; at += FixupRow.Size)
+        used[code.fixups[at]] = 1;
+    return used;
+  }
+
+  /** Where all code has come to lie, but for the size of the text. */
+  private codeMap(placed: readonly PlacedCode[]): CodeMap {
+    const { module, symbols } = this;
+    const offsets = new Float64Array(symbols.count);
+    for (const { symbol, offset } of placed) offsets[symbol] = offset;
     const offsetsOf = (list: Int32Array): Float64Array =>
-      Float64Array.from(list, (symbol) => (symbol < 0 ? 0 : text.offsetOf(symbol)));
-    const tables = buildCodeTables(placed.map(tableEntry));
+      Float64Array.from(list, (symbol) => (symbol < 0 ? 0 : offsets[symbol]));
+    const tables = buildCodeTables(placed);
     const n = module.funcCount;
     const map = {
       flags: this.headerFlags(),
       textBytes: 0,
-      enter: text.offsetOf(symbols.enter),
-      unwind: text.offsetOf(symbols.unwind),
+      enter: offsets[symbols.enter],
+      unwind: offsets[symbols.unwind],
       callThunk: offsetsOf(symbols.callThunk),
       hostThunk: offsetsOf(symbols.hostThunk),
-      codeOffset: new Float64Array(n),
+      codeOffset: offsets.slice(0, n),
       codeBytes: new Float64Array(n),
       frameBytes: new Int32Array(n),
       savedMask: new Int32Array(n),
@@ -292,9 +286,8 @@ export class ModuleCompiler {
       locations: tables.index,
       callSites: tables.stream,
     };
-    for (const { symbol: f, offset, code, frame } of placed) {
+    for (const { symbol: f, code, frame } of placed) {
       if (f >= n) continue;
-      map.codeOffset[f] = offset;
       map.codeBytes[f] = code.bytes.length;
       map.frameBytes[f] = frame.frameBytes;
       map.savedMask[f] = frame.savedMask;
@@ -316,14 +309,4 @@ export class ModuleCompiler {
 
 function isaOf(options: CompileOptions): Isa {
   return options.target.isa === 'x86_64' ? x64 : aarch64;
-}
-
-function tableEntry(placed: PlacedCode): PlacedFunction {
-  return {
-    code: placed.code,
-    offset: placed.offset,
-    functionIndex: placed.functionIndex,
-    frameBytes: placed.frame.frameBytes,
-    savedMask: placed.frame.savedMask,
-  };
 }

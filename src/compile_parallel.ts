@@ -6,9 +6,9 @@
 // one thread. Which fault of several is reported does not depend on the threads: it is that of the first function.
 import { availableParallelism } from 'node:os';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
-import { compile, mayBeClosed, ModuleCompiler, type CompileHooks } from './compile.ts';
+import { compile, firstWorld, ModuleCompiler, type CompileHooks } from './compile.ts';
 import type { ObjectFile } from './emit/object_file.ts';
-import { OpenWorldNeeded } from './frontend/closed_world.ts';
+import { WorldNeeded, type World } from './frontend/closed_world.ts';
 import { decodeModule } from './frontend/decode.ts';
 import { WasmError, type WasmErrorKind } from './frontend/errors.ts';
 import type { Module } from './frontend/module.ts';
@@ -24,7 +24,7 @@ const BYTES_PER_THREAD = 150_000;
 interface WorkerTask {
   readonly bytes: Uint8Array;
   readonly options: CompileOptions;
-  readonly closed: boolean;
+  readonly world: World;
   /** One int32: the next batch to take. */
   readonly counter: Int32Array;
 }
@@ -32,7 +32,8 @@ interface WorkerTask {
 /** A fault as it crosses threads. */
 interface Fault {
   readonly func: number;
-  readonly openWorld: boolean;
+  /** What WorldNeeded asks for. */
+  readonly world: World | null;
   readonly wasm: { readonly kind: WasmErrorKind; readonly offset: number; readonly proposal: string } | null;
   readonly message: string;
   readonly stack: string;
@@ -55,14 +56,13 @@ export async function compileParallel(
   const module = decodeModule(bytes);
   const threads = Math.min(availableParallelism(), 8, Math.ceil(codeBytes(module) / BYTES_PER_THREAD));
   if (threads < 2) return compile(bytes, options, hooks);
-  const onThreads = (closed: boolean): Promise<ObjectFile> =>
-    compileOnThreads(module, options, closed, script, threads - 1, hooks);
-  if (!mayBeClosed(options)) return onThreads(false);
-  try {
-    return await onThreads(true);
-  } catch (error) {
-    if (!(error instanceof OpenWorldNeeded)) throw error;
-    return onThreads(false);
+  for (let world = firstWorld(options); ;) {
+    try {
+      return await compileOnThreads(module, options, world, script, threads - 1, hooks);
+    } catch (error) {
+      if (!(error instanceof WorldNeeded)) throw error;
+      world = error.world;
+    }
   }
 }
 
@@ -70,16 +70,16 @@ export async function compileParallel(
 export function compileWorker(): void {
   const port = parentPort;
   if (port === null) throw new Error('not in a worker');
-  const { bytes, options, closed, counter } = workerData as WorkerTask;
+  const { bytes, options, world, counter } = workerData as WorkerTask;
   const module = decodeModule(bytes);
-  const compiler = new ModuleCompiler(module, options, closed, {});
+  const compiler = new ModuleCompiler(module, options, world, {});
   takeBatches(module, counter, compiler, (message) => port.postMessage(message));
 }
 
 async function compileOnThreads(
   module: Module,
   options: CompileOptions,
-  closed: boolean,
+  world: World,
   script: URL,
   workers: number,
   hooks: CompileHooks,
@@ -87,7 +87,7 @@ async function compileOnThreads(
   const shared = new Uint8Array(new SharedArrayBuffer(module.bytes.length));
   shared.set(module.bytes);
   const counter = new Int32Array(new SharedArrayBuffer(4));
-  const task: WorkerTask = { bytes: shared, options, closed, counter };
+  const task: WorkerTask = { bytes: shared, options, world, counter };
   const total = module.funcCount - module.importedFuncs;
   const batches: (readonly CompiledFunction[])[] = [];
   const faults: Fault[] = [];
@@ -109,7 +109,7 @@ async function compileOnThreads(
       worker.on('exit', () => resolve());
     });
   });
-  const compiler = new ModuleCompiler(module, options, closed, hooks);
+  const compiler = new ModuleCompiler(module, options, world, hooks);
   takeBatches(module, counter, compiler, receive);
   await Promise.all(ends);
   faults.sort((a, b) => a.func - b.func);
@@ -168,7 +168,7 @@ function faultOf(error: unknown, func: number): Fault {
   const known = error instanceof Error ? error : new Error(String(error));
   return {
     func,
-    openWorld: error instanceof OpenWorldNeeded,
+    world: error instanceof WorldNeeded ? error.world : null,
     wasm:
       error instanceof WasmError
         ? { kind: error.kind, offset: error.offset, proposal: error.proposal }
@@ -179,7 +179,7 @@ function faultOf(error: unknown, func: number): Fault {
 }
 
 function errorOf(fault: Fault): Error {
-  if (fault.openWorld) return new OpenWorldNeeded();
+  if (fault.world !== null) return new WorldNeeded(fault.world);
   const { wasm, message } = fault;
   const error =
     wasm === null ? new Error(message) : new WasmError(wasm.kind, wasm.offset, message, wasm.proposal);

@@ -29,7 +29,7 @@ export interface StressOptions {
   readonly reach: Readonly<Record<string, number>>;
   /** Every fixup that can take a veneer takes one. */
   readonly forceVeneers: boolean;
-  /** Seed of random paddings between functions; 0: none. */
+  /** Seed of a random order of functions and of random paddings between them; 0: none. */
   readonly layoutSeed: number;
   /** Registers of each class that the allocator may use; 0 for all. */
   readonly regs: number;

@@ -286,6 +286,13 @@ export const enum ClosedEntry {
   Size = 8,
 }
 
+/** The same where code lies beyond 2 GiB: {i64 code offset, i32 local type index, 4 bytes of 0}. */
+export const enum FarClosedEntry {
+  Code = 0,
+  Type = 8,
+  Size = 16,
+}
+
 /** Bytes of a w2n_value. */
 export const VALUE_BYTES = 16;
 

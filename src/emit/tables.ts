@@ -36,8 +36,7 @@ export interface PlacedFunction {
   readonly offset: number;
   /** Function index in the module, or NO_FUNCTION. */
   readonly functionIndex: number;
-  readonly frameBytes: number;
-  readonly savedMask: number;
+  readonly frame: { readonly frameBytes: number; readonly savedMask: number };
 }
 
 export interface CodeTables {
@@ -91,7 +90,8 @@ export function buildCodeTables(functions: readonly PlacedFunction[]): CodeTable
   stream.uleb(0);
   const merged = new IntColumn();
   for (let f = 0; f < sorted.length; f++) {
-    const { code, offset, functionIndex, frameBytes, savedMask } = sorted[f];
+    const { code, offset, functionIndex } = sorted[f];
+    const { frameBytes, savedMask } = sorted[f].frame;
     const at = f * INDEX_ROW_BYTES;
     view.setUint32(at, offset >>> 0, true);
     view.setUint32(at + 4, Math.floor(offset / 2 ** 32), true);

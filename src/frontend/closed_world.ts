@@ -3,17 +3,34 @@
 // without loading function references, instances or type ids.
 //
 // Whether code changes a table, or makes references to functions, is known only when all bodies have been read. It
-// is almost never so: translation assumes the closed world, throws OpenWorldNeeded where it does not hold, and the
-// module is compiled once more without the assumption.
+// is almost never so: translation assumes the closed world, throws WorldNeeded where it does not hold, and the
+// module is compiled once more without the assumption. Likewise where code comes to lie beyond 2 GiB: then the entries
+// are made wider.
 import { SegmentMode, type ElementSegment, type Module } from './module.ts';
 import { Op as Wasm } from './opcodes.ts';
 import { HeapType, heapOf, isRef, TypeBits } from './types.ts';
 
-/** A body does what the closed world rules out. */
-export class OpenWorldNeeded extends Error {
-  constructor() {
-    super('a function body changes a closed table or makes a reference to a function');
-    this.name = 'OpenWorldNeeded';
+/** What is taken for granted about tables. */
+export const enum World {
+  Open,
+  /** Tables that can be closed are, with 8-byte entries: their code lies within 2 GiB of the header. */
+  Closed,
+  /** The same with 16-byte entries, for code anywhere. */
+  ClosedFar,
+}
+
+/** The module cannot be compiled in the world that was assumed; it can in `world`. */
+export class WorldNeeded extends Error {
+  readonly world: World;
+
+  constructor(world: World) {
+    super(
+      world === World.Open
+        ? 'a function body changes a closed table or makes a reference to a function'
+        : 'a function of a closed table lies beyond 2 GiB',
+    );
+    this.name = 'WorldNeeded';
+    this.world = world;
   }
 }
 

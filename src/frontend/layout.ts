@@ -5,7 +5,7 @@
 import { Func, Instance, Memory as MemoryObject, Table } from '../abi/layout.ts';
 import { Signatures } from '../ir/signatures.ts';
 import { Type } from '../ir/types.ts';
-import { closedTables } from './closed_world.ts';
+import { closedTables, World } from './closed_world.ts';
 import { CONST_OP_STRIDE, ExternKind, SegmentMode, type Memory, type Module } from './module.ts';
 import { Op as Wasm } from './opcodes.ts';
 import { isRef, TypeKind } from './types.ts';
@@ -28,15 +28,17 @@ export class ModuleLayout {
   readonly escapes: Uint8Array;
   /** By table: 1 if it is closed (closed_world.ts). */
   readonly closedTable: Uint8Array;
+  /** Whether entries of closed tables are FarClosedEntry, else ClosedEntry (src/abi/layout.ts). */
+  readonly farEntries: boolean;
   /** Whether accesses to memory 0 rely on guard pages behind the pinned base. */
   readonly guarded: boolean;
   private readonly bounds: Bounds;
   /** By type index; empty for types that are not functions. */
   readonly signatures: Signatures;
 
-  /** `closed`: nothing outside the module ever sees its tables (closed_world.ts). */
-  constructor(module: Module, bounds: Bounds, closed: boolean) {
-    this.closedTable = closed ? closedTables(module) : new Uint8Array(module.tables.length);
+  constructor(module: Module, bounds: Bounds, world: World) {
+    this.farEntries = world === World.ClosedFar;
+    this.closedTable = world !== World.Open ? closedTables(module) : new Uint8Array(module.tables.length);
     const escapes = escapingFunctions(module, this.closedTable);
     this.escapes = escapes;
     let offset: number = Instance.Size;

@@ -1,9 +1,17 @@
 // Calls: direct, of imports, through tables and through references.
-import { ClosedEntry, Func as FuncRef, Helper, Instance, Table, TrapKind } from '../abi/layout.ts';
+import {
+  ClosedEntry,
+  FarClosedEntry,
+  Func as FuncRef,
+  Helper,
+  Instance,
+  Table,
+  TrapKind,
+} from '../abi/layout.ts';
 import { Op } from '../ir/opcodes.ts';
 import { BlockFlag, type Value } from '../ir/func.ts';
 import { Access, IntCC, Region, Type } from '../ir/types.ts';
-import { OpenWorldNeeded } from './closed_world.ts';
+import { World, WorldNeeded } from './closed_world.ts';
 import { Op as Wasm } from './opcodes.ts';
 import type { Translator } from './translate.ts';
 import { isNull } from './translate_control.ts';
@@ -110,13 +118,19 @@ function checkSubtype(t: Translator, differs: Value, actual: Value, expected: Va
 function closedCallee(t: Translator, table: number, type: number, index: Value): Value {
   const { build, ssa, func, layout, module } = t;
   const { canonical, final } = module.types;
-  if (final.data[type] === 0) throw new OpenWorldNeeded();
+  if (final.data[type] === 0) throw new WorldNeeded(World.Open);
   const size = build.iconst(Type.I32, module.tables[table].min);
   build.trapIf(build.icmp(IntCC.GeU, index, size), TrapKind.UndefinedElement);
   const image = build.ctxConst(Type.I64, layout.tableOffset[table] + Table.Elems);
-  const scaled = build.binary(Op.Shl, Type.I64, build.toI64(index, false), build.iconst(Type.I64, 3));
+  const scaled = build.binary(
+    Op.Shl,
+    Type.I64,
+    build.toI64(index, false),
+    build.iconst(Type.I64, layout.farEntries ? 4 : 3),
+  );
   const entry = build.binary(Op.IAdd, Type.I64, image, scaled);
-  const actual = build.nload(Type.I32, entry, ClosedEntry.Type, Region.Const);
+  const typeAt = layout.farEntries ? FarClosedEntry.Type : ClosedEntry.Type;
+  const actual = build.nload(Type.I32, entry, typeAt, Region.Const);
   const expected = build.iconst(Type.I32, canonical.data[type]);
   // A null entry has the type -1: which trap it is, is told apart where it costs nothing.
   const mismatch = ssa.newBlock();
@@ -132,6 +146,8 @@ function closedCallee(t: Translator, table: number, type: number, index: Value):
   build.trapIf(build.icmp(IntCC.Eq, actual, build.iconst(Type.I32, -1)), TrapKind.UninitializedElement);
   t.trap(TrapKind.IndirectCallType);
   ssa.switchTo(match);
-  const code = build.nload(Type.I64, entry, ClosedEntry.Code, Region.Const, Access.S32);
+  const code = layout.farEntries
+    ? build.nload(Type.I64, entry, FarClosedEntry.Code, Region.Const)
+    : build.nload(Type.I64, entry, ClosedEntry.Code, Region.Const, Access.S32);
   return build.binary(Op.IAdd, Type.I64, build.ctxConst(Type.I64, Instance.Header), code);
 }

@@ -3,7 +3,7 @@ import { Helper, Table, TrapKind } from '../abi/layout.ts';
 import { Op } from '../ir/opcodes.ts';
 import { IntCC, Region, Type } from '../ir/types.ts';
 import type { Value } from '../ir/func.ts';
-import { OpenWorldNeeded } from './closed_world.ts';
+import { World, WorldNeeded } from './closed_world.ts';
 import { Op as Wasm } from './opcodes.ts';
 import type { Translator } from './translate.ts';
 import { isNull } from './translate_control.ts';
@@ -20,7 +20,7 @@ export function translateTableOp(t: Translator, op: number): boolean {
       t.push(isNull(t, t.pop()));
       return true;
     case Wasm.RefFunc:
-      if (layout.slotOffset[v.imm0] < 0) throw new OpenWorldNeeded();
+      if (layout.slotOffset[v.imm0] < 0) throw new WorldNeeded(World.Open);
       t.push(build.append(Op.CtxAddr, Type.Ref, 0, layout.slotOffset[v.imm0]));
       return true;
     case Wasm.RefAsNonNull: {
@@ -117,7 +117,7 @@ export function elementAddress(t: Translator, table: number, index: Value, kind:
 
 /** Gives up the assumption that a table is closed. */
 function requireOpen(t: Translator, table: number): void {
-  if (t.layout.closedTable[table] !== 0) throw new OpenWorldNeeded();
+  if (t.layout.closedTable[table] !== 0) throw new WorldNeeded(World.Open);
 }
 
 /** A field of the w2n_table object: growth changes both. */

@@ -41,13 +41,17 @@ export function symbolName(name: string): string {
     .replace(/[\ud800-\udbff](?![\udc00-\udfff])/g, '\ufffd');
 }
 
-/** A function or thunk with the place it got. */
-export interface PlacedCode extends CompiledFunction {
-  /** From the header. */
-  readonly offset: number;
+/** A function or thunk. */
+export interface CodeUnit extends CompiledFunction {
   /** Function index in the module, or NO_FUNCTION. */
   readonly functionIndex: number;
   readonly symbol: number;
+}
+
+/** The same with the place it got. */
+export interface PlacedCode extends CodeUnit {
+  /** From the header. */
+  readonly offset: number;
 }
 
 export interface ObjectParts {

@@ -1,5 +1,5 @@
 // Text symbols: the numbers by which code names places in w2n_text. Function i is symbol i; then come the helper
-// thunks, the header, the block of tables, `enter`, `unwind`, the thunks of types, and the C thunks of exports.
+// thunks, the header with its tables, `enter`, `unwind`, the thunks of types, and the C thunks of exports.
 import { Helper } from '../abi/layout.ts';
 import { ExternKind, type Module } from '../frontend/module.ts';
 import { TypeKind } from '../frontend/types.ts';
@@ -8,7 +8,6 @@ export class TextSymbols {
   /** By Helper. */
   readonly helper: Int32Array;
   readonly header: number;
-  readonly tables: number;
   readonly enter: number;
   readonly unwind: number;
   /**
@@ -33,7 +32,6 @@ export class TextSymbols {
     let next = module.funcCount;
     this.helper = Int32Array.from({ length: Helper.Count }, () => next++);
     this.header = next++;
-    this.tables = next++;
     this.enter = next++;
     this.unwind = next++;
     const { kind, canonical, count } = module.types;

@@ -1,8 +1,7 @@
 // The module's header and the tables behind it (docs/abi.md, "Header"): everything that the runtime needs to know
 // of a module, as bytes of w2n_text.
-// Input: module tables, layout, and where the code has come to lie. Output: the header and one block of tables.
-// Invariant: the block's size does not depend on code offsets other than through the tables of locations and call
-// sites, which are given; offsets in it count from the header.
+// Input: module tables, layout, and where the code has come to lie. Output: the first bytes of the text, header and
+// tables in one block. Invariant: their size does not depend on code offsets; offsets in it count from the header.
 import {
   ABI_VERSION,
   ClosedEntry,
@@ -12,6 +11,7 @@ import {
   ExportRow,
   ExprOp,
   ExprRow,
+  FarClosedEntry,
   FunctionRow,
   GlobalFlag,
   GlobalRow,
@@ -26,7 +26,7 @@ import {
   TableRow,
   TypeRow,
 } from '../abi/layout.ts';
-import { closedTableEntries } from '../frontend/closed_world.ts';
+import { closedTableEntries, World, WorldNeeded } from '../frontend/closed_world.ts';
 import type { ModuleLayout } from '../frontend/layout.ts';
 import { CONST_OP_STRIDE, SegmentMode, type Module } from '../frontend/module.ts';
 import { Op as Wasm } from '../frontend/opcodes.ts';
@@ -90,15 +90,17 @@ const CONST_CODES: Readonly<Record<number, number>> = {
   [Wasm.V128Const]: 0x7b,
 };
 
-/** The finished bytes: `header` goes to offset 0 of the text, `tables` to `tablesOffset`. */
+/** Where the tables begin: on the cache line behind the header. */
+const TABLES_OFFSET = (Header.Size + 63) & -64;
+
+/** The header and the tables, as they stand at offset 0 of the text. Throws WorldNeeded if an entry cannot be stored. */
 export function buildModuleTables(
   module: Module,
   layout: ModuleLayout,
   facts: ModuleFacts,
   code: CodeMap,
-  tablesOffset: number,
-): { header: Uint8Array; tables: Uint8Array } {
-  return new TableWriter(module, layout, facts, code, tablesOffset).write();
+): Uint8Array {
+  return new TableWriter(module, layout, facts, code).write();
 }
 
 class TableWriter {
@@ -109,19 +111,18 @@ class TableWriter {
   private readonly layout: ModuleLayout;
   private readonly facts: ModuleFacts;
   private readonly code: CodeMap;
-  private readonly base: number;
   /** Expression rows made for items of element segments, behind those of the module. */
   private readonly itemExprs: { op: ExprOp; imm: number }[] = [];
 
-  constructor(module: Module, layout: ModuleLayout, facts: ModuleFacts, code: CodeMap, tablesOffset: number) {
+  constructor(module: Module, layout: ModuleLayout, facts: ModuleFacts, code: CodeMap) {
     this.module = module;
     this.layout = layout;
     this.facts = facts;
     this.code = code;
-    this.base = tablesOffset;
   }
 
-  write(): { header: Uint8Array; tables: Uint8Array } {
+  write(): Uint8Array {
+    this.out.grow(TABLES_OFFSET);
     this.types();
     this.imports();
     this.functions();
@@ -136,8 +137,11 @@ class TableWriter {
     this.blob(Section.Locations, this.code.locations);
     this.names();
     this.config();
-    this.out.align(8);
-    return { header: this.header(), tables: this.out.bytes() };
+    // Code begins on a cache line of its own.
+    this.out.align(64);
+    const bytes = this.out.bytes();
+    bytes.set(this.header());
+    return bytes;
   }
 
   private header(): Uint8Array {
@@ -161,7 +165,7 @@ class TableWriter {
   /** Begins a section of `count` rows of `rowBytes`: room is made for all; returns where they begin. */
   private begin(section: Section, count: number, rowBytes: number): number {
     this.out.align(8);
-    this.offsets[section] = this.base + this.out.length;
+    this.offsets[section] = this.out.length;
     this.counts[section] = count;
     return this.out.grow(count * rowBytes);
   }
@@ -187,7 +191,7 @@ class TableWriter {
 
   /** Appends bytes and stores {offset, length} at a string field. */
   private string(at: number, bytes: Uint8Array): void {
-    this.out.setU32(at, this.base + this.out.length);
+    this.out.setU32(at, this.out.length);
     this.out.setU32(at + 4, bytes.length);
     this.out.put(bytes);
   }
@@ -204,7 +208,7 @@ class TableWriter {
       if (types.kind.data[t] !== TypeKind.Func) continue;
       this.out.setU32(row + TypeRow.Params, types.paramCount.data[t]);
       this.out.setU32(row + TypeRow.Results, types.resultCount.data[t]);
-      this.out.setU32(row + TypeRow.ValtypesOffset, this.base + this.out.length);
+      this.out.setU32(row + TypeRow.ValtypesOffset, this.out.length);
       this.valtypes(types.first.data[t], types.paramCount.data[t]);
       this.valtypes(types.firstResult.data[t], types.resultCount.data[t]);
       this.put64(row + TypeRow.CallThunk, this.code.callThunk[t]);
@@ -321,13 +325,19 @@ class TableWriter {
     const { module, code } = this;
     const entries = closedTableEntries(module, table);
     this.out.align(8);
-    this.put64(row + TableRow.ClosedImageOffset, this.base + this.out.length);
-    const image = this.out.grow(entries.length * ClosedEntry.Size);
+    this.put64(row + TableRow.ClosedImageOffset, this.out.length);
+    const { farEntries } = this.layout;
+    const size = farEntries ? FarClosedEntry.Size : ClosedEntry.Size;
+    const typeAt = farEntries ? FarClosedEntry.Type : ClosedEntry.Type;
+    const image = this.out.grow(entries.length * size);
     entries.forEach((func, k) => {
-      const entry = image + k * ClosedEntry.Size;
-      this.out.setU32(entry + ClosedEntry.Code, func < 0 ? 0 : code.codeOffset[func]);
+      const entry = image + k * size;
+      const at = func < 0 ? 0 : code.codeOffset[func];
+      if (farEntries) this.put64(entry + FarClosedEntry.Code, at);
+      else if (at < 2 ** 31) this.out.setU32(entry + ClosedEntry.Code, at);
+      else throw new WorldNeeded(World.ClosedFar);
       const type = func < 0 ? -1 : module.types.canonical.data[module.funcType.data[func]];
-      this.out.setU32(entry + ClosedEntry.Type, type);
+      this.out.setU32(entry + typeAt, type);
     });
   }
 
@@ -345,7 +355,7 @@ class TableWriter {
       this.out.setU32(row + ElementRow.Type, typeCode(segment.type));
       this.out.setU32(row + ElementRow.Kind, functions ? ElementItems.Functions : ElementItems.Exprs);
       this.out.align(8);
-      this.put64(row + ElementRow.ItemsOffset, this.base + this.out.length);
+      this.put64(row + ElementRow.ItemsOffset, this.out.length);
       this.put64(row + ElementRow.Count, segment.items.length);
       const items = this.out.grow(segment.items.length * (functions ? 4 : 8));
       for (let k = 0; k < segment.items.length; k++) {
@@ -377,7 +387,7 @@ class TableWriter {
       if (merged) return;
       this.out.setU32(row + DataRow.Memory, Math.max(segment.memory, 0));
       this.expr(row + DataRow.ExprFirst, segment.offset);
-      this.put64(row + DataRow.BytesOffset, this.base + this.out.length);
+      this.put64(row + DataRow.BytesOffset, this.out.length);
       this.put64(row + DataRow.Bytes, segment.end - segment.start);
       this.out.put(module.bytes.subarray(segment.start, segment.end));
     });

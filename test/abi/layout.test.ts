@@ -91,7 +91,7 @@ function members(): Member[] {
       const value = match[2] === undefined ? next : Number(match[2]);
       next = value + 1;
       const key = `${name}.${match[1]}`;
-      if (name === 'ClosedEntry') continue;
+      if (name === 'ClosedEntry' || name === 'FarClosedEntry') continue;
       if (name in STRUCTS) {
         const type = STRUCTS[name];
         const c =

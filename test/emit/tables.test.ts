@@ -23,8 +23,7 @@ function placed(
     },
     offset,
     functionIndex: offset === 64 ? NO_FUNCTION : offset,
-    frameBytes: 48,
-    savedMask: 0x8000_0001,
+    frame: { frameBytes: 48, savedMask: 0x8000_0001 },
   };
 }
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { OpenWorldNeeded } from '../../src/frontend/closed_world.ts';
+import { World, WorldNeeded } from '../../src/frontend/closed_world.ts';
 import { checkModule } from '../../src/frontend/decode.ts';
 import { ModuleLayout, type Bounds } from '../../src/frontend/layout.ts';
 import { Translator } from '../../src/frontend/translate.ts';
@@ -13,10 +13,10 @@ import { verify } from '../../src/ir/verifier.ts';
 import { readSpecScript, specScriptNames } from '../support/spec.ts';
 
 /** Translates all functions of a module and returns what the verifier says of them. */
-function complaints(bytes: Uint8Array, bounds: Bounds, closed: boolean): string[] {
+function complaints(bytes: Uint8Array, bounds: Bounds, world: World): string[] {
   const { module, error } = checkModule(bytes);
   if (error !== null) return [];
-  const layout = new ModuleLayout(module, bounds, closed);
+  const layout = new ModuleLayout(module, bounds, world);
   const translator = new Translator(module, layout);
   const func = new Func();
   const found: string[] = [];
@@ -24,7 +24,7 @@ function complaints(bytes: Uint8Array, bounds: Bounds, closed: boolean): string[
     try {
       translator.translate(f, func);
     } catch (e) {
-      if (e instanceof OpenWorldNeeded && closed) return complaints(bytes, bounds, false);
+      if (e instanceof WorldNeeded && world !== World.Open) return complaints(bytes, bounds, e.world);
       throw e;
     }
     const messages = verify(func, layout.signatures);
@@ -34,19 +34,20 @@ function complaints(bytes: Uint8Array, bounds: Bounds, closed: boolean): string[
 }
 
 describe('translation of the specification modules', () => {
-  for (const [bounds, closed] of [
-    ['guard', false],
-    ['guard', true],
-    ['checked', true],
+  for (const [bounds, world, title] of [
+    ['guard', World.Open, 'open tables'],
+    ['guard', World.Closed, 'closed tables'],
+    ['guard', World.ClosedFar, 'closed tables of far code'],
+    ['checked', World.Closed, 'closed tables'],
   ] as const) {
-    it(`gives valid SSA with bounds ${bounds}${closed ? ', closed' : ''}`, () => {
+    it(`gives valid SSA with bounds ${bounds}, ${title}`, () => {
       let modules = 0;
       for (const name of specScriptNames('core')) {
         const script = readSpecScript('core', name);
         for (const command of script.commands) {
           if (command.type !== 'module' && command.type !== 'module_definition') continue;
           const bytes = readFileSync(path.join(script.dir, command.filename));
-          const found = complaints(bytes, bounds, closed);
+          const found = complaints(bytes, bounds, world);
           assert.deepEqual(found, [], `${command.filename}`);
           modules++;
         }

@@ -1,0 +1,282 @@
+// Calls over distances that no branch reaches: over 128 MiB on aarch64, over 2 GiB on x86_64, forward and backward,
+// direct, in tail position, through a closed table, and to thunks. Linked by the C compiler in each way and run; mapped by
+// the test host; with reports of traps and unwinding by call frame information. The runs of the text are placed, not
+// filled: files stay small on disk.
+import assert from 'node:assert/strict';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { compile } from '../../src/compile.ts';
+import { readElf } from '../../src/elf/reader.ts';
+import { writeElf } from '../../src/elf/writer.ts';
+import { SectionRole } from '../../src/emit/object_file.ts';
+import { defaultOptions, NO_STRESS } from '../../src/options.ts';
+import { emptyFolder, execute, output, wasm2native, type Outcome } from '../support/command.ts';
+import { i32, LinkStatus, TestHost, type HostIsa } from '../support/host.ts';
+import { need } from '../support/need.ts';
+import { readSpecScript } from '../support/spec.ts';
+
+const MIB = 2 ** 20;
+/** Distance between functions, beyond the reach of a call. */
+const APART: Readonly<Record<HostIsa, number>> = { x86_64: 2100 * MIB, aarch64: 140 * MIB };
+const REACH: Readonly<Record<HostIsa, number>> = { x86_64: 2048 * MIB, aarch64: 128 * MIB };
+/** More than any of these programs takes on disk when it holds no padding. */
+const MOST_BYTES = 4 * MIB;
+
+/** Exits with 1 * even(21) + 2 * odd(21) + 4 * right(20) + 8 * (table calls agree) = 14, or traps ("trap" in memory). */
+const PROGRAM = `(module
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (import "wasi_snapshot_preview1" "args_sizes_get" (func $args (param i32 i32) (result i32)))
+  (type $predicate (func (param i32) (result i32)))
+  (table 4 funcref)
+  (elem (i32.const 0) $even $odd)
+  (elem (i32.const 3) $other_type)
+  (memory (export "memory") 1)
+  (func $even (type $predicate)
+    (if (i32.eqz (local.get 0)) (then (return (i32.const 1))))
+    (i32.and (i32.const 255) (call $odd (i32.sub (local.get 0) (i32.const 1)))))
+  (func $down (param i32) (result i32)
+    (if (i32.eqz (local.get 0)) (then (unreachable)))
+    (i32.add (i32.const 1) (call $down_again (i32.sub (local.get 0) (i32.const 1)))))
+  (func $right (type $predicate)
+    (if (i32.eqz (local.get 0)) (then (return (i32.const 1))))
+    (call $left (i32.sub (local.get 0) (i32.const 1))))
+  (func $start (export "_start")
+    (drop (call $args (i32.const 0) (i32.const 4)))
+    (if (i32.eq (i32.load (i32.const 0)) (i32.const 2)) (then (drop (call $down (i32.const 2)))))
+    (if (i32.eq (i32.load (i32.const 0)) (i32.const 3))
+      (then (drop (call_indirect (type $predicate) (i32.const 0) (i32.const 3)))))
+    (if (i32.eq (i32.load (i32.const 0)) (i32.const 4))
+      (then (drop (call_indirect (type $predicate) (i32.const 0) (i32.const 2)))))
+    (call $exit
+      (i32.add
+        (i32.add (call $even (i32.const 21)) (i32.shl (call $odd (i32.const 21)) (i32.const 1)))
+        (i32.add
+          (i32.shl (call $right (i32.const 20)) (i32.const 2))
+          (i32.shl
+            (i32.and
+              (call_indirect (type $predicate) (i32.const 8) (i32.const 0))
+              (call_indirect (type $predicate) (i32.const 9) (i32.const 1)))
+            (i32.const 3))))))
+  (func $other_type (result i64) (i64.const 1))
+  (func $left (type $predicate)
+    (if (i32.eqz (local.get 0)) (then (return (i32.const 0))))
+    (call $right (i32.sub (local.get 0) (i32.const 1))))
+  (func $down_again (param i32) (result i32)
+    (i32.add (i32.const 1) (call $down (local.get 0))))
+  (func $odd (type $predicate)
+    (if (i32.eqz (local.get 0)) (then (return (i32.const 0))))
+    (i32.and (i32.const 255) (call $even (i32.sub (local.get 0) (i32.const 1)))))
+)`;
+
+interface Case {
+  readonly isa: HostIsa;
+  readonly link: string;
+  readonly flags: readonly string[];
+  readonly type: RegExp;
+}
+const STATIC = ['--cflags', '-static'];
+const STATIC_PIE = ['--cflags', '-static-pie'];
+const CASES: readonly Case[] = (['x86_64', 'aarch64'] as const).flatMap((isa) => [
+  { isa, link: 'PIE', flags: ['--cflags', '-pie'], type: /DYN/ },
+  { isa, link: '-static', flags: STATIC, type: /EXEC/ },
+  { isa, link: '-static-pie', flags: STATIC_PIE, type: /DYN/ },
+]);
+
+/** The words that run a program of an ISA. */
+function runner(isa: HostIsa): readonly string[] {
+  if (isa === process.arch.replace('x64', 'x86_64').replace('arm64', 'aarch64')) return [];
+  return [`qemu-${isa}`, '-L', `/usr/${isa}-linux-gnu`];
+}
+
+function runProgram(isa: HostIsa, program: string, ...args: string[]): Outcome {
+  const [command, ...rest] = [...runner(isa), program, ...args];
+  return execute(command, rest);
+}
+
+function needTools(context: Mocha.Context, isa: HostIsa): void {
+  need(context, 'wat2wasm', 'readelf');
+  if (runner(isa).length === 0) need(context, 'cc');
+  else need(context, `${isa}-linux-gnu-gcc`, `qemu-${isa}`);
+}
+
+/** Disk space of a file, without its holes. */
+const bytesOnDisk = (file: string): number => statSync(file).blocks * 512;
+
+/** Addresses of the runs of the text in a linked file, rising. */
+function runAddresses(file: string): number[] {
+  const lines = output('readelf', '-SW', file).split('\n');
+  const found = lines.flatMap((line) => {
+    const match = / w2n_text\d* +PROGBITS +([0-9a-f]{16}) /.exec(line);
+    return match === null ? [] : [parseInt(match[1], 16)];
+  });
+  return found.sort((a, b) => a - b);
+}
+
+describe('far calls, linked', function () {
+  this.timeout(120_000);
+  let folder = '';
+  const at = (name: string): string => path.join(folder, name);
+  before(function () {
+    need(this, 'wat2wasm');
+    folder = emptyFolder('far-calls');
+    writeFileSync(at('far.wat'), PROGRAM);
+    output('wat2wasm', '--debug-names', at('far.wat'), '-o', at('far.wasm'));
+  });
+
+  for (const { isa, link, flags, type } of CASES) {
+    for (const level of link === 'PIE' ? ['-O0', '-O2'] : ['-O2']) {
+      it(`${isa} ${link} ${level}`, function () {
+        needTools(this, isa);
+        const program = at(`${isa}${link}${level}`);
+        const pad = `--x-pad-functions=${APART[isa]}`;
+        const made = wasm2native([
+          level,
+          '--target',
+          `${isa}-linux`,
+          pad,
+          ...flags,
+          at('far.wasm'),
+          '-o',
+          program,
+        ]);
+        assert.deepEqual([made.stderr, made.status], ['', 0]);
+        assert.match(/Type: +(\w+)/.exec(output('readelf', '-h', program))?.[1] ?? '', type);
+        const runs = runAddresses(program);
+        assert.ok(runs.length > 9, runs.join());
+        for (let k = 1; k < runs.length; k++) assert.ok(runs[k] - runs[k - 1] > REACH[isa], runs.join());
+        assert.ok(bytesOnDisk(program) < MOST_BYTES, `${bytesOnDisk(program)} bytes on disk`);
+        assert.deepEqual(runProgram(isa, program), { status: 14, signal: null, stdout: '', stderr: '' });
+
+        const trapped = runProgram(isa, program, 'trap');
+        assert.equal(trapped.status, 134);
+        assert.deepEqual(
+          trapped.stderr.split('\n').map((line) => line.replace(/ \(.*/, '')),
+          [
+            'wasm trap: unreachable',
+            ...['down', 'down_again', 'down', 'down_again', 'down', 'start'].map((name) => `    at ${name}`),
+            '',
+          ],
+        );
+        assert.match(
+          runProgram(isa, program, 'two', 'words').stderr,
+          /^wasm trap: indirect call type mismatch/,
+        );
+        assert.match(runProgram(isa, program, '1', '2', '3').stderr, /^wasm trap: uninitialized element/);
+      });
+    }
+  }
+
+  it('objects of far runs carry no relocation in code and little else', function () {
+    need(this, 'wat2wasm');
+    for (const isa of ['x86_64', 'aarch64'] as const) {
+      const file = at(`${isa}.o`);
+      const pad = `--x-pad-functions=${APART[isa]}`;
+      const target = ['--target', `${isa}-linux`];
+      const made = wasm2native(['--emit', 'obj', ...target, pad, at('far.wasm'), '-o', file]);
+      assert.deepEqual([made.stderr, made.status], ['', 0]);
+      const elf = readElf(readFileSync(file));
+      assert.ok(elf.sections.filter((section) => section.isExecutable).length > 9);
+      assert.deepEqual(
+        elf.relocations.filter((relocation) => elf.sections[relocation.section].isExecutable),
+        [],
+      );
+      assert.ok(statSync(file).size < 64 * 1024);
+    }
+  });
+});
+
+const UNWINDS = `(module
+  (import "env" "depth" (func $depth (result i32)))
+  (func $up (export "up") (param i32) (result i32)
+    (if (i32.eqz (local.get 0)) (then (return (call $depth))))
+    (i32.or (i32.const 0) (call $up_again (i32.sub (local.get 0) (i32.const 1)))))
+  (func $up_again (param i32) (result i32)
+    (i32.or (i32.const 0) (call $up (i32.sub (local.get 0) (i32.const 1)))))
+)`;
+/** Frames that the C library's unwinder sees from the callback up to main. */
+const UNWINDER = `#include <stdio.h>
+#include <string.h>
+#include <unwind.h>
+#include "wasm2native.h"
+extern const w2n_module w2n_module_unwinds;
+int32_t w2n_unwinds__up(w2n_instance *, int32_t);
+int main(void);
+static int reached_main;
+static _Unwind_Reason_Code count(struct _Unwind_Context *context, void *depth) {
+  if (_Unwind_FindEnclosingFunction((void *)(_Unwind_GetIP(context) - 1)) == (void *)main) {
+    reached_main = 1;
+    return _URC_END_OF_STACK;
+  }
+  ++*(int32_t *)depth;
+  return _URC_NO_REASON;
+}
+int32_t env__depth(w2n_instance *caller) {
+  int32_t depth = 0;
+  (void)caller;
+  _Unwind_Backtrace(count, &depth);
+  return depth;
+}
+int main(void) {
+  w2n_instance *i;
+  if (w2n_instantiate(&w2n_module_unwinds, 0, &i)) return 1;
+  int shallow = w2n_unwinds__up(i, 0), deep = w2n_unwinds__up(i, 8);
+  printf("%d %d\\n", deep - shallow, reached_main);
+  return 0;
+}
+`;
+
+describe('far calls, unwound', function () {
+  this.timeout(120_000);
+  for (const isa of ['x86_64', 'aarch64'] as const) {
+    it(`${isa}: call frame information up to 1 GiB from the text's start`, function () {
+      needTools(this, isa);
+      const folder = emptyFolder(`far-unwind-${isa}`);
+      const at = (name: string): string => path.join(folder, name);
+      writeFileSync(at('unwinds.wat'), UNWINDS);
+      writeFileSync(at('main.c'), UNWINDER);
+      output('wat2wasm', at('unwinds.wat'), '-o', at('unwinds.wasm'));
+      const target = ['--target', `${isa}-linux`, '--cflags', '-Wall -Wextra -Werror'];
+      const pad = `--x-pad-functions=${140 * MIB}`;
+      const made = wasm2native([...target, pad, 'unwinds.wasm', 'main.c', '-o', 'program'], { cwd: folder });
+      assert.deepEqual([made.stderr, made.status], ['', 0]);
+      // Eight frames of wasm functions more.
+      assert.equal(runProgram(isa, at('program')).stdout, '8 1\n');
+    });
+  }
+});
+
+describe('far calls, mapped by the test host', function () {
+  this.timeout(60_000);
+  for (const isa of ['x86_64', 'aarch64'] as const) {
+    it(isa, async () => {
+      const host = await TestHost.start(isa);
+      try {
+        const { dir, commands } = readSpecScript('core', 'forward');
+        const [module] = commands;
+        assert.ok(module.type === 'module');
+        const object = compile(readFileSync(path.join(dir, module.filename)), {
+          ...defaultOptions('far', { isa, os: 'linux' } as const),
+          imports: 'instantiate' as const,
+          mainModule: false,
+          stress: { ...NO_STRESS, padFunctions: APART[isa] },
+        });
+        const runs = object.sections.filter((s) => s.role === SectionRole.Text).map((s) => s.textOffset);
+        assert.ok(runs.length > 4 && runs[3] - runs[2] > REACH[isa], runs.join());
+        const loaded = await host.load(writeElf(object, isa).toBytes(), runs);
+        const { status, instance, why } = await host.instantiate(loaded);
+        assert.equal(status, LinkStatus.Ok, why);
+        for (const [name, n, expected] of [
+          ['even', 13, 0n],
+          ['even', 20, 1n],
+          ['odd', 13, 1n],
+          ['odd', 20, 0n],
+        ] as const) {
+          const { trap, results } = await host.invoke(instance, name, [i32(n)]);
+          assert.deepEqual([trap, results[0]?.lo], [0, expected], `${name} ${n}`);
+        }
+      } finally {
+        await host.close();
+      }
+    });
+  }
+});
