@@ -4,25 +4,25 @@ NPM ?= npm
 
 .PHONY: build demo test bench fuzz wasi-suite lint coverage clean
 
-build: dist/wasm2native.js
+build: dist/wasm2native.cjs
 
 # npm writes this file last: it is older than the lock file when packages are missing or stale.
 node_modules/.package-lock.json: package.json package-lock.json
 	$(NPM) ci --no-audit --no-fund
 	@touch $@
 
-dist/wasm2native.js: node_modules/.package-lock.json scripts/build.mjs package.json $(shell find src -name '*.ts')
+dist/wasm2native.cjs: node_modules/.package-lock.json scripts/build.mjs package.json $(shell find src -name '*.ts')
 	$(NODE) scripts/build.mjs
 
-demo: dist/wasm2native.js
+demo: dist/wasm2native.cjs
 	@mkdir -p build/demo
 	bin/wasm2native fixtures/hello.wasm -o build/demo/hello
 	build/demo/hello with arguments
 
-test: dist/wasm2native.js
+test: dist/wasm2native.cjs
 	$(NODE) scripts/test.mjs $(WORDS)
 
-bench: dist/wasm2native.js
+bench: dist/wasm2native.cjs
 	$(NODE) scripts/build.mjs bench/main.ts
 	$(NODE) build/bench/main.js
 
@@ -30,13 +30,13 @@ bench: dist/wasm2native.js
 FUZZ_COUNT ?= 1000000
 FUZZ_MODULES ?= 100000
 FUZZ_SEED ?= 1
-fuzz: dist/wasm2native.js
+fuzz: dist/wasm2native.cjs
 	$(NODE) scripts/build.mjs test/fuzz/validate_fuzz.ts test/fuzz/module_fuzz.ts
 	$(NODE) build/test/fuzz/validate_fuzz.js --count $(FUZZ_COUNT) --seed $(FUZZ_SEED)
 	$(NODE) build/test/fuzz/module_fuzz.js --count $(FUZZ_MODULES) --seed $(FUZZ_SEED)000
 
 # The public WASI test suite: SUITE is a checkout of its branch of built programs (prod/testsuite-base).
-wasi-suite: dist/wasm2native.js
+wasi-suite: dist/wasm2native.cjs
 	WASM2NATIVE_WASI_SUITE=$(SUITE) $(NODE) scripts/test.mjs test/wasi/public_suite.ts
 
 lint: node_modules/.package-lock.json
@@ -44,7 +44,7 @@ lint: node_modules/.package-lock.json
 	node_modules/.bin/eslint .
 	node_modules/.bin/prettier --check .
 
-coverage: dist/wasm2native.js
+coverage: dist/wasm2native.cjs
 	node_modules/.bin/c8 $(NODE) scripts/test.mjs $(WORDS)
 
 clean:

@@ -17,8 +17,8 @@ import type { CompileOptions } from './options.ts';
 
 /** Bytes of function bodies in a batch. */
 const BATCH_BYTES = 16384;
-/** Bytes of function bodies that make one more thread worth its start. */
-const BYTES_PER_THREAD = 150_000;
+/** Bytes of function bodies that make one more thread worth its start: each warms up for itself. */
+const BYTES_PER_THREAD = 1_000_000;
 
 /** What a worker is started with. */
 interface WorkerTask {
@@ -46,15 +46,16 @@ interface BatchMessage {
 }
 type Message = BatchMessage | { readonly fault: Fault };
 
-/** As `compile`, with as many threads as pay. `script` is the URL of the file whose worker mode is `compileWorker`. */
+/** As `compile`, with as many threads as pay. `script` is the URL of a file that calls `compileWorker` in a thread. */
 export async function compileParallel(
   bytes: Uint8Array,
   options: CompileOptions,
   script: URL,
   hooks: CompileHooks = {},
+  bytesPerThread = BYTES_PER_THREAD,
 ): Promise<ObjectFile> {
   const module = decodeModule(bytes);
-  const threads = Math.min(availableParallelism(), 8, Math.ceil(codeBytes(module) / BYTES_PER_THREAD));
+  const threads = Math.min(availableParallelism(), 8, Math.ceil(codeBytes(module) / bytesPerThread));
   if (threads < 2) return compile(bytes, options, hooks);
   for (let world = firstWorld(options); ;) {
     try {
@@ -73,7 +74,7 @@ export function compileWorker(): void {
   const { bytes, options, world, counter } = workerData as WorkerTask;
   const module = decodeModule(bytes);
   const compiler = new ModuleCompiler(module, options, world, {});
-  takeBatches(module, counter, compiler, (message) => port.postMessage(message));
+  takeBatches(batchStarts(module), counter, compiler, (message) => port.postMessage(message));
 }
 
 async function compileOnThreads(
@@ -91,15 +92,17 @@ async function compileOnThreads(
   const total = module.funcCount - module.importedFuncs;
   const batches: (readonly CompiledFunction[])[] = [];
   const faults: Fault[] = [];
-  let done = 0;
+  const starts = batchStarts(module);
+  let reached = 0;
   const receive = (message: Message): void => {
     if ('fault' in message) {
       faults.push(message.fault);
       return;
     }
     batches[message.batch] = message.compiled;
-    done += message.compiled.length;
-    hooks.progress?.(done, total);
+    // Other threads' batches arrive when this thread is idle, so how far the dealing has come stands for what is done.
+    reached = Math.max(reached, starts[message.batch + 1] - module.importedFuncs);
+    hooks.progress?.(reached, total);
   };
   const ends = Array.from({ length: workers }, () => {
     const worker = new Worker(script, { workerData: task });
@@ -110,7 +113,7 @@ async function compileOnThreads(
     });
   });
   const compiler = new ModuleCompiler(module, options, world, hooks);
-  takeBatches(module, counter, compiler, receive);
+  takeBatches(starts, counter, compiler, receive);
   await Promise.all(ends);
   faults.sort((a, b) => a.func - b.func);
   if (faults.length > 0) throw errorOf(faults[0]);
@@ -119,12 +122,11 @@ async function compileOnThreads(
 
 /** Compiles batch after batch. A fault ends the taking everywhere; batches under way are finished. */
 function takeBatches(
-  module: Module,
+  starts: readonly number[],
   counter: Int32Array,
   compiler: ModuleCompiler,
   send: (message: Message) => void,
 ): void {
-  const starts = batchStarts(module);
   for (;;) {
     const batch = Atomics.add(counter, 0, 1);
     if (batch >= starts.length - 1) return;

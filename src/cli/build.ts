@@ -154,7 +154,7 @@ async function compileInput(
     const object = phases.isWanted
       ? await compileTimed(file, bytes, options, phases)
       : await phases.timeAsync('compile', () =>
-          explained(file, () => compileParallel(bytes, options, new URL(import.meta.url), hooks)),
+          explained(file, () => compileParallel(bytes, options, launcher, hooks)),
         );
     const { isa, os } = options.target;
     const image = os === 'macos' ? writeMachO(object, isa) : writeElf(object, isa);
@@ -164,6 +164,9 @@ async function compileInput(
     progress.stop();
   }
 }
+
+/** What compile threads are started from, as seen from the bundle. */
+const launcher = new URL('../bin/wasm2native', import.meta.url);
 
 /** Compiles on one thread, where the passes can be told apart. */
 async function compileTimed(

@@ -1,7 +1,5 @@
 // Entry of the command: reads the command line, does what it asks, reports what went wrong. The launcher
-// bin/wasm2native answers --version before this is loaded. In a worker thread it compiles functions instead.
-import { isMainThread } from 'node:worker_threads';
-import { compileWorker } from '../compile_parallel.ts';
+// bin/wasm2native calls it, and compileWorker in the threads that compile functions.
 import { parseArguments } from './arguments.ts';
 import { build } from './build.ts';
 import type { ErrorContext } from './diagnostics.ts';
@@ -9,23 +7,19 @@ import { report } from './diagnostics.ts';
 import { inspect } from './inspect.ts';
 import { run } from './run.ts';
 
-const context: ErrorContext = {};
+export { compileWorker } from '../compile_parallel.ts';
 
-async function main(argv: readonly string[]): Promise<number> {
-  const request = parseArguments(argv);
-  if (request === null) return 0;
-  if (request.command === 'run') return run(request, context);
-  if (request.command === 'inspect') inspect(request.files[0]);
-  else await build(request, context);
-  return 0;
-}
-
-if (isMainThread) {
+/** Runs the command with the arguments `argv` and gives its exit status. Prints what went wrong; never rejects. */
+export async function runCommand(argv: readonly string[]): Promise<number> {
+  const context: ErrorContext = {};
   try {
-    process.exitCode = await main(process.argv.slice(2));
+    const request = parseArguments(argv);
+    if (request === null) return 0;
+    if (request.command === 'run') return await run(request, context);
+    if (request.command === 'inspect') inspect(request.files[0]);
+    else await build(request, context);
+    return 0;
   } catch (error) {
-    process.exitCode = report(error, context);
+    return report(error, context);
   }
-} else {
-  compileWorker();
 }

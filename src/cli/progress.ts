@@ -5,19 +5,28 @@ const PATIENCE_MS = 1000;
 const REDRAW_MS = 100;
 
 export class Progress {
-  private readonly start = Date.now();
+  private readonly stream: NodeJS.WriteStream;
+  private readonly now: () => number;
+  private readonly start: number;
   private bar: SingleBar | null = null;
   private drawnAt = 0;
 
+  /** `now`: milliseconds from any beginning. */
+  constructor(stream: NodeJS.WriteStream = process.stderr, now: () => number = Date.now) {
+    this.stream = stream;
+    this.now = now;
+    this.start = now();
+  }
+
   /** `done` of `total` functions are compiled. */
   update(done: number, total: number): void {
-    const now = Date.now();
-    if (!process.stderr.isTTY || now - this.start < PATIENCE_MS || now - this.drawnAt < REDRAW_MS) return;
+    const now = this.now();
+    if (!this.stream.isTTY || now - this.start < PATIENCE_MS || now - this.drawnAt < REDRAW_MS) return;
     this.drawnAt = now;
     if (this.bar === null) {
       this.bar = new SingleBar({
         format: 'compiling [{bar}] {percentage}% {value}/{total} functions',
-        stream: process.stderr,
+        stream: this.stream,
         clearOnComplete: true,
         hideCursor: true,
       });

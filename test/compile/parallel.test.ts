@@ -1,5 +1,5 @@
 // The pipeline on several threads makes the same object as on one, reports the first function's fault, and falls back
-// from the closed world as one thread does. The command's bundle serves as the worker.
+// from the closed world as one thread does. The command's launcher serves as the worker.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
@@ -12,6 +12,8 @@ import { ByteWriter } from '../../src/support/byte_writer.ts';
 import { fromRoot } from '../support/paths.ts';
 
 const FUNCTIONS = 600;
+/** The module is several times as large, so that threads are started. */
+const BYTES_PER_THREAD = 100_000;
 const I32 = 0x7f;
 
 /** A section with its id and length. */
@@ -79,7 +81,7 @@ function bigModule(broken: readonly number[], open = false): Uint8Array {
 }
 
 describe('compileParallel', () => {
-  const script = pathToFileURL(fromRoot('dist/wasm2native.js'));
+  const script = pathToFileURL(fromRoot('bin/wasm2native'));
   const options: CompileOptions = defaultOptions('big', { isa: 'x86_64', os: 'linux' });
   const elf = (object: Parameters<typeof writeElf>[0]): Buffer =>
     Buffer.from(writeElf(object, 'x86_64').toBytes());
@@ -91,7 +93,9 @@ describe('compileParallel', () => {
       const bytes = bigModule([], open);
       const alone = elf(compile(bytes, options));
       let calls = 0;
-      const together = elf(await compileParallel(bytes, options, script, { progress: () => calls++ }));
+      const together = elf(
+        await compileParallel(bytes, options, script, { progress: () => calls++ }, BYTES_PER_THREAD),
+      );
       assert.ok(alone.equals(together));
       assert.ok(calls > 0);
     });
@@ -107,6 +111,10 @@ describe('compileParallel', () => {
     }
     assert.ok(expected instanceof WasmError);
     const { offset, kind } = expected;
-    await assert.rejects(compileParallel(bytes, options, script), { name: 'WasmError', offset, kind });
+    await assert.rejects(compileParallel(bytes, options, script, {}, BYTES_PER_THREAD), {
+      name: 'WasmError',
+      offset,
+      kind,
+    });
   });
 });

@@ -39,7 +39,7 @@ export function wasm2native(
   args: readonly string[],
   options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv; readonly input?: string } = {},
 ): Outcome {
-  if (!existsSync(fromRoot('dist/wasm2native.js')))
+  if (!existsSync(fromRoot('dist/wasm2native.cjs')))
     throw new Error('the command is not built: npm run build');
   return execute(process.execPath, [launcher, ...args], {
     ...options,
