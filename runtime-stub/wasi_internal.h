@@ -244,7 +244,7 @@ uint8_t wasi_socket_type(int host);
 /* The rights to seek for a character device: none on a terminal. */
 uint64_t wasi_device_rights(int host);
 /* Fills a free standard descriptor with a socket that is connected to nothing, so that no later open gets 0 to 2. */
-void wasi_plug(int host);
+bool wasi_plug(int host);
 
 /* ---- Guest memory ---- */
 

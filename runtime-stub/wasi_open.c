@@ -19,9 +19,10 @@ static int32_t open_file(w2n_wasi *c, wasi_entry *e, const char *path, int flags
     struct stat st;
     int32_t found = wasi_resolve(c, e, path, follow ? WASI_ALWAYS : WASI_NEVER, &p);
     if (found != WASI_OK) return found;
-    int s = fstatat(p.dir, p.name, &st, AT_SYMLINK_NOFOLLOW);
+    int32_t looked = fstatat(p.dir, p.name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? WASI_OK : wasi_errno(errno);
     wasi_release(&p);
-    if (s != 0 || !S_ISFIFO(st.st_mode)) return r;
+    if (looked != WASI_OK) return looked;
+    if (!S_ISFIFO(st.st_mode)) return r;
     nanosleep(&(struct timespec){0, 2000000}, NULL);
   }
 }

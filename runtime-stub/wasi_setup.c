@@ -136,23 +136,24 @@ static const char *apply(w2n_wasi *c, const w2n_grant *g, char **envp) {
   return r == 0 ? NULL : complain("cannot add", g->text, strerror(r));
 }
 
-/* Fills the closed standard descriptors of the host, so that nothing opened later gets their numbers. Returns them as
- * a mask. */
-static unsigned plug_closed(void) {
+/* Fills the closed standard descriptors of the host, so that nothing opened later gets their numbers. Gives them as a
+ * mask; false: they could not be filled, and what the program opens could become its standard error. */
+static bool plug_closed(unsigned *closed) {
   struct pollfd p[3] = {{.fd = 0}, {.fd = 1}, {.fd = 2}};
-  unsigned closed = 0;
-  if (poll(p, 3, 0) <= 0) return 0;
+  *closed = 0;
+  if (poll(p, 3, 0) < 0) return false;
   for (int fd = 0; fd < 3; fd++) {
     if (!(p[fd].revents & POLLNVAL)) continue;
-    wasi_plug(fd);
-    closed |= 1u << fd;
+    if (!wasi_plug(fd)) return false;
+    *closed |= 1u << fd;
   }
-  return closed;
+  return true;
 }
 
 const char *w2n_wasi_setup(const w2n_start *start) {
   w2n_wasi *c = &wasi_default;
-  unsigned closed = plug_closed();
+  unsigned closed;
+  if (!plug_closed(&closed)) return "cannot fill the closed standard streams";
   lend(c);
   if (w2n_wasi_inherit_stdio(c) != 0) return "out of memory";
 

@@ -98,13 +98,12 @@ int32_t wasi_insert(w2n_wasi *c, const wasi_entry *entry, uint32_t *fd) {
   return WASI_OK;
 }
 
-void wasi_plug(int host) {
+bool wasi_plug(int host) {
   int s = socket(AF_UNIX, SOCK_STREAM, 0); /* The lowest free number: usually `host` itself. */
-  if (s < 0) return;
-  if (s != host) {
-    dup2(s, host);
-    close(s);
-  }
+  if (s < 0 || s == host) return s == host;
+  bool done = dup2(s, host) == host;
+  close(s);
+  return done;
 }
 
 /* Host descriptors 0 to 2 stay occupied, or a file opened later would become the host's standard error; 2 itself stays

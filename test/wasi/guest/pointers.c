@@ -1,5 +1,6 @@
 /* pointers.c: every address and length of every function at the end of memory, across it, and where it wraps 2^32. From
- * the table in functions.h; the grant is an empty directory, descriptor 4 a listening socket. */
+ * the table in functions.h; the grant is an empty directory, descriptor 4 a listening socket. Then every path: empty, with
+ * NUL, too long. There are arguments and an environment. */
 #include "table.h"
 
 enum { LISTENER = 4 };
@@ -71,6 +72,61 @@ static void try_addresses(const call *c) {
   }
 }
 
+/* Functions whose size another one tells: lists of addresses, and the strings. */
+static void try_lists(void) {
+  static i32 (*const get[2])(i32, i32) = {args_get, environ_get};
+  uint64_t end = guest_memory_bytes();
+  for (int i = 0; i < 2; i++) {
+    CHECK((i == 0 ? args_sizes_get : environ_sizes_get)(OUT, OUT + 4), OK);
+    uint32_t list = 4 * load32(area), text = load32(area + 4);
+    CHECK(list > 0 && text > 0, true);
+    const uint64_t bad[] = {end + 1, 0x7fffffff, 0x80000000, 0xffffffff};
+    for (uint64_t at_end = 0; at_end < 2; at_end++) {
+      CHECK(get[i]((i32)(end - list + at_end), (i32)area + DATA), at_end ? FAULT : OK);
+      CHECK(get[i]((i32)area + DATA, (i32)(end - text + at_end)), at_end ? FAULT : OK);
+    }
+    for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++) {
+      CHECK(get[i]((i32)(uint32_t)bad[k], (i32)area + DATA), FAULT);
+      CHECK(get[i]((i32)area + DATA, (i32)(uint32_t)bad[k]), FAULT);
+    }
+    CHECK(get[i]((i32)(0x100000000 - list), (i32)area + DATA), FAULT);
+    CHECK(get[i]((i32)area + DATA, (i32)(0x100000000 - text)), FAULT);
+    tried += 14;
+  }
+}
+
+/* Each path of each function: what cannot be a path. */
+static void try_paths(const call *c) {
+  parameter p[10];
+  i64 v[10];
+  int n = parse(c->roles, p);
+  for (int i = 0; i < n; i++) {
+    if (p[i].role != 't') continue;
+    enum { LONG = 5000, PLACE = 24576 };
+    for (i32 bytes = 0; bytes <= LONG; bytes = bytes < 8 ? bytes + 1 : bytes == 8 ? 4095 : bytes == 4095 ? 4096 : bytes == 4096 ? LONG : LONG + 1) {
+      fill(p, n, v);
+      memset(at(area + PLACE), 'n', LONG);
+      v[i] = (i64)area + PLACE;
+      v[i + 1] = bytes;
+      if (strcmp(c->name, "path_filestat_set_times") == 0) v[n - 1] = 5; /* Without a time to set, nothing is looked up. */
+      bool is_target = strcmp(c->name, "path_symlink") == 0 && i == 0;
+      i32 wanted = bytes == 0 ? NOENT : bytes >= 4096 ? NAMETOOLONG : INVAL;
+      if (bytes == 4095) { /* a name of 4095 bytes; as the text of a link it would be good */
+        if (is_target) continue;
+        wanted = NAMETOOLONG;
+      } else if (bytes > 0 && bytes <= 8) *at(area + PLACE + (uint32_t)bytes / 2) = 0; /* first, middle or last */
+      i32 r = c->run(v);
+      if (r != wanted) fail(c->name, i, "path", r, wanted);
+      if (bytes > 0 && bytes <= 8) { /* NUL at the very end */
+        memset(at(area + PLACE), 'n', LONG);
+        *at(area + PLACE + (uint32_t)bytes - 1) = 0;
+        if ((r = c->run(v)) != INVAL) fail(c->name, i, "path with NUL", r, INVAL);
+      }
+      tried++;
+    }
+  }
+}
+
 /* The addresses inside vectors. */
 static void try_vectors(void) {
   uint64_t end = guest_memory_bytes();
@@ -109,7 +165,11 @@ void scenario(void) {
   CHECK(path_open(GRANT, 0, PATH("pointers"), CREAT, R_ALL & 0x8e001ff, 0, 0, OUT), OK);
   file = (i32)load32(area);
   CHECK(fd_fdstat_set_flags(LISTENER, NONBLOCK), OK);
+  CHECK(make_file("x", ""), OK); /* The other path of those that take two. */
+  for (size_t i = 0; i < CALLS; i++) try_paths(&calls[i]);
+  CHECK(path_unlink_file(GRANT, PATH("x")), OK);
   for (size_t i = 0; i < CALLS; i++) try_addresses(&calls[i]);
+  try_lists();
   try_vectors();
   say("pointers done ");
   say_number(tried);

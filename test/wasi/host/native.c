@@ -10,6 +10,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#ifdef VALGRIND
+#include <valgrind/memcheck.h>
+#endif
+
 #include "../../../runtime-stub/w2n_abi.h"
 #include "../../../runtime-stub/w2n_wasi.h"
 
@@ -22,6 +26,8 @@ uint32_t area = FIRST;
 uint64_t guest_memory_bytes(void);
 int guest_run(void);
 extern char **environ;
+/* A scenario that has something to do before the set-up defines this. */
+__attribute__((weak)) void before_setup(const w2n_start *start);
 
 uint64_t guest_memory_bytes(void) { return MEMORY; }
 
@@ -65,10 +71,16 @@ int main(int argc, char **argv) {
   if (guest_base == MAP_FAILED || mprotect(guest_base, MEMORY, PROT_READ | PROT_WRITE) != 0) return 125;
   argv[i - 1] = "guest";
   w2n_start start = {argc - i + 1, argv + i - 1, environ, grants, n};
+  if (before_setup != NULL) before_setup(&start);
   const char *refusal = w2n_wasi_setup(&start);
   if (refusal != NULL) {
     dprintf(2, "refused: %s\n", refusal);
     return 125;
   }
-  return guest_run();
+  int status = guest_run();
+#ifdef VALGRIND
+  /* Whatever the guest was given has been written by someone. */
+  if (VALGRIND_CHECK_MEM_IS_DEFINED(guest_base, MEMORY) != 0) status = 99;
+#endif
+  return status;
 }

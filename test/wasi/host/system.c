@@ -1,4 +1,5 @@
-/* system.c: what takes the host's help: pipes, sockets, devices and procfs, closed standard streams, limits, contexts.
+/* system.c: what takes the host's help: pipes, sockets, devices and procfs, closed standard streams, limits, contexts, a
+ * full disk, signals that interrupt whatever waits.
  * Grants: 3 `grant` of the tree of escape.c (the current directory holds it), 4 the host's root, 5 a listening socket;
  * at most 40 descriptors. With the argument "hang": waits for ever. */
 #ifndef _GNU_SOURCE
@@ -9,8 +10,11 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -104,6 +108,7 @@ static void pipes(void) {
   close(host);
   CHECK(write_text(fd, "x", &done), PIPE);
   CHECK(fd_close(fd), OK);
+  CHECK(unlink("grant/fifo"), 0);
 }
 
 /* ---- sockets ---- */
@@ -146,6 +151,25 @@ static void *send_in_parts(void *peer) {
   return NULL;
 }
 
+/* Vectors that reach beyond the end of memory, or wrap 2^32. */
+static void bad_vectors(i32 fd) {
+  uint64_t end = guest_memory_bytes();
+  const struct {
+    uint64_t address, bytes;
+  } bad[] = {{end, 1}, {end - 1, 2}, {end + 1, 0}, {0xffffffff, 1}, {0xffffffff, 2}, {0, 0xffffffff},
+             {1, 0xffffffff}, {0x80000000, 0x80000000}, {area, 0x100000000 - area}};
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+    for (uint32_t place = 0; place < 30; place += 29) {
+      memset(at(area + 2048), 0, 8 * 30);
+      store32(area + 2048 + 8 * place, (uint32_t)bad[i].address);
+      store32(area + 2048 + 8 * place + 4, (uint32_t)bad[i].bytes);
+      CHECK(sock_recv(fd, (i32)area + 2048, 30, 0, OUT, OUT + 4), FAULT);
+      CHECK(sock_send(fd, (i32)area + 2048, 30, 0, OUT), FAULT);
+      CHECK(fd_write(fd, (i32)area + 2048, 30, OUT), FAULT);
+      CHECK(fd_read(fd, (i32)area + 2048, 30, OUT), FAULT);
+    }
+}
+
 static void sockets(void) {
   pthread_t t;
   int peer = -1;
@@ -181,6 +205,7 @@ static void sockets(void) {
   CHECK(sock_send(fd, vector_of(6), 1, 0, OUT), OK);
   CHECK(load32(area), 6);
   CHECK(sock_send(fd, vector_of(6), 1, 1, OUT), INVAL);
+  bad_vectors(fd);
   CHECK(recv(peer, buffer, 6, MSG_WAITALL), 6);
   uint32_t done;
   CHECK(write_text(fd, "more", &done), OK);
@@ -245,6 +270,111 @@ static void terminals(void) {
   CHECK(w2n_wasi_attach(guest_instance, NULL), 0);
   w2n_wasi_free(a);
   close(master);
+}
+
+/* ---- a full disk ---- */
+
+static void full_disk(void) {
+  i32 fd;
+  uint32_t done;
+  /* The kernel's own errors, from a device that is always full. */
+  w2n_wasi *a = w2n_wasi_new();
+  w2n_wasi_set(a, W2N_WASI_ALLOW_DEVICES, 1);
+  for (int i = 0; i <= GRANT; i++) CHECK(w2n_wasi_add_dir(a, "/dev", "/dev"), 0); /* The last is GRANT. */
+  CHECK(w2n_wasi_attach(guest_instance, a), 0);
+  CHECK(open_at(GRANT, 0, "full", 0, R_READ | R_WRITE, 0, &fd), OK);
+  CHECK(write_text(fd, "text", &done), 51 /* NOSPC */);
+  CHECK(read_text(fd, 10, &done), OK);
+  CHECK(done, 10);
+  CHECK(fd_close(fd), OK);
+  CHECK(w2n_wasi_attach(guest_instance, NULL), 0);
+  w2n_wasi_free(a);
+  /* A file that may grow no further: what fits is written and counted, the next write says why, no signal ends us. */
+  struct rlimit before, small;
+  CHECK(getrlimit(RLIMIT_FSIZE, &before), 0);
+  small = before;
+  small.rlim_cur = 3000;
+  CHECK(setrlimit(RLIMIT_FSIZE, &small), 0);
+  CHECK(open_at(GRANT, 0, "limited", CREAT, R_RW | R_ALLOCATE, 0, &fd), OK);
+  memset(at(area + DATA), 'f', 5000);
+  CHECK(fd_write(fd, vector_of(5000), 1, OUT), OK);
+  CHECK(load32(area), 3000);
+  CHECK(fd_write(fd, vector_of(5000), 1, OUT), 22 /* FBIG */);
+  CHECK(fd_pwrite(fd, vector_of(10), 1, 2995, OUT), OK);
+  CHECK(load32(area), 5);
+  CHECK(fd_pwrite(fd, vector_of(10), 1, 3000, OUT), 22);
+  CHECK(fd_filestat_set_size(fd, 3001), 22);
+  CHECK(fd_allocate(fd, 0, 3001), 22);
+  CHECK(fd_filestat_get(fd, OUT), OK);
+  CHECK(load64(area + 32), 3000);
+  CHECK(setrlimit(RLIMIT_FSIZE, &before), 0);
+  CHECK(fd_write(fd, vector_of(2000), 1, OUT), OK);
+  CHECK(load32(area), 2000);
+  CHECK(fd_filestat_get(fd, OUT), OK);
+  CHECK(load64(area + 32), 5000);
+  CHECK(fd_close(fd), OK);
+}
+
+/* ---- signals ---- */
+
+static atomic_bool calm;
+static atomic_ulong signals;
+
+static void count_signal(int signal) {
+  (void)signal;
+  atomic_fetch_add(&signals, 1);
+}
+
+/* Sends signals to the guest's thread as fast as a call may need to begin to wait. */
+static void *storm(void *thread) {
+  while (!atomic_load(&calm)) {
+    pthread_kill(*(pthread_t *)thread, SIGUSR1);
+    usleep(300);
+  }
+  return NULL;
+}
+
+static void expect_sleep(uint64_t ns) {
+  CHECK(clock_time_get(1, 0, OUT), OK);
+  uint64_t start = load64(area);
+  CHECK(subscribe_read(9, ns), OK); /* A closed one: told of at once. */
+  uint32_t s = area + 2048;
+  memset(at(s), 0, 48);
+  store32(s + 16, 1);
+  store64(s + 24, ns);
+  CHECK(poll_oneoff((i32)s, (i32)(area + 4096), 1, OUT), OK);
+  CHECK(load32(area), 1);
+  CHECK(clock_time_get(1, 0, OUT), OK);
+  CHECK(load64(area) - start >= ns, true);
+}
+
+/* Every wait is interrupted over and over: nothing ends early, nothing is lost, no call gives EINTR. */
+static void interrupted(void) {
+  pthread_t self = pthread_self(), t;
+  struct sigaction a = {.sa_handler = count_signal}; /* no SA_RESTART */
+  CHECK(sigaction(SIGUSR1, &a, NULL), 0);
+  pthread_create(&t, NULL, storm, &self);
+  pipes();
+  sockets();
+  expect_sleep(50000000);
+  i32 fd;
+  CHECK(open_at(GRANT, 0, "interrupted", CREAT, R_ALL & 0x8e001ff, 0, &fd), OK);
+  for (int i = 0; i < 20; i++) {
+    CHECK(fd_write(fd, vector_of(30000), 1, OUT), OK);
+    CHECK(load32(area), 30000);
+    CHECK(fd_sync(fd), OK);
+    CHECK(fd_datasync(fd), OK);
+  }
+  CHECK(fd_allocate(fd, 0, 1 << 20), OK);
+  CHECK(fd_close(fd), OK);
+  for (int i = 0; i < 50; i++) {
+    CHECK(random_get((i32)(area + DATA), 4096), OK);
+    CHECK(open_at(GRANT, FOLLOW, "in/deep/../deep/to_file", 0, R_READ, 0, &fd), OK);
+    CHECK(fd_close(fd), OK);
+  }
+  atomic_store(&calm, true);
+  pthread_join(t, NULL);
+  CHECK(atomic_load(&signals) > 50, true);
 }
 
 /* ---- limits ---- */
@@ -341,6 +471,8 @@ void scenario(void) {
   limits();
   pipes();
   sockets();
+  full_disk();
+  interrupted();
   streams();
   say("system done\n");
 }

@@ -1,0 +1,29 @@
+// A minute of random calls under the sanitizers, half of it in each way of resolving paths. A file of its own, so that the
+// others need not wait for it.
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { need } from '../support/need.ts';
+import { fromRoot } from '../support/paths.ts';
+import { build, GCC_ASAN } from './native.ts';
+import { randomCalls } from './random_calls.ts';
+
+const work = fromRoot('build/wasi-random');
+const MS = 30000;
+
+describe('WASI, random calls for a minute', function () {
+  this.timeout(600000);
+  const folder = path.join(work, GCC_ASAN.name);
+  before(function () {
+    need(this, GCC_ASAN.cc);
+    build(folder, GCC_ASAN, ['random']);
+  });
+  for (const [mode, grants] of [
+    ['openat2', []],
+    ['walk', ['walk=']],
+  ] as const)
+    it(mode, () => {
+      const calls = randomCalls(folder, GCC_ASAN, path.join(work, mode), grants, MS);
+      console.log(`# ${mode}: ${calls} calls`);
+      assert.ok(calls > 10000, String(calls));
+    });
+});
