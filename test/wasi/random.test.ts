@@ -17,13 +17,10 @@ describe('WASI, random calls for a minute', function () {
     need(this, GCC_ASAN.cc);
     build(folder, GCC_ASAN, ['random']);
   });
-  for (const [mode, grants] of [
-    ['openat2', []],
-    ['walk', ['walk=']],
-  ] as const)
+  for (const mode of ['openat2', 'walk'])
     it(mode, () => {
-      const calls = randomCalls(folder, GCC_ASAN, path.join(work, mode), grants, MS);
-      console.log(`# ${mode}: ${calls} calls`);
-      assert.ok(calls > 10000, String(calls));
+      const { made, good } = randomCalls(folder, GCC_ASAN, path.join(work, mode), mode === 'walk', MS);
+      console.log(`# ${mode}: ${made} calls, ${good} of them successful`);
+      assert.ok(made > 10000, String(made));
     });
 });
