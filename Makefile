@@ -2,7 +2,7 @@
 NODE ?= node
 NPM ?= npm
 
-.PHONY: build demo test bench fuzz wasi-suite lint coverage clean
+.PHONY: build demo test bench fuzz wasi-suite wasi-race lint coverage clean
 
 build: dist/wasm2native.cjs
 
@@ -38,6 +38,11 @@ fuzz: dist/wasm2native.cjs
 # The public WASI test suite: SUITE is a checkout of its branch of built programs (prod/testsuite-base).
 wasi-suite: dist/wasm2native.cjs
 	WASM2NATIVE_WASI_SUITE=$(SUITE) $(NODE) scripts/test.mjs test/wasi/public_suite.ts
+
+# Links exchanged by a second thread for 10 s during each path operation (the ordinary run: 40 ms).
+RACE_MS ?= 10000
+wasi-race: dist/wasm2native.js
+	WASM2NATIVE_WASI_RACE_MS=$(RACE_MS) $(NODE) scripts/test.mjs test/wasi/wasi.test.ts -ggcc-asan.*exchanged
 
 lint: node_modules/.package-lock.json
 	node_modules/.bin/tsc --noEmit -p .
