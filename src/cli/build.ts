@@ -21,9 +21,10 @@ import { moduleName } from './arguments.ts';
 import { openCache } from './cache.ts';
 import type { Cache } from './cache.ts';
 import type { Compiler } from './cc.ts';
-import { compilerIdentity, findCompiler, runCompiler } from './cc.ts';
+import { compilerIdentity, runCompiler } from './cc.ts';
 import type { ErrorContext } from './diagnostics.ts';
 import { describeWasmError, UsageError, UserError } from './diagnostics.ts';
+import { findCompiler } from './find_compiler.ts';
 import type { Inputs } from './inputs.ts';
 import { readInputs } from './inputs.ts';
 import { besideOf, keep, moveInto, temporaryFolder, writeAtomically } from './output.ts';
@@ -207,6 +208,8 @@ export class Linker {
 
   static async make(request: Request, cache: Cache): Promise<Linker> {
     const { target } = request.compile;
+    if (request.isStatic && target.os === 'macos')
+      throw new UsageError('--static: programs for macOS are linked with its libSystem.dylib');
     const compiler = findCompiler(target, request.cc, request.verbose);
     const identity = await compilerIdentity(compiler);
     const stub = await prepareStub(cache, compiler, identity, target, request.cflags);
@@ -261,7 +264,7 @@ export class Linker {
     const made = besideOf(output);
     const command = (to: string): string[] => [
       ...this.cFlags(),
-      ...this.linkFlags(),
+      ...this.linkFlags(output),
       ...placement,
       ...files,
       ...this.stubFiles(inputs, module),
@@ -284,11 +287,14 @@ export class Linker {
     return ['-O2', `-I${stubFolder()}`, ...this.request.cflags];
   }
 
-  private linkFlags(): string[] {
+  private linkFlags(output: string): string[] {
     const flags: string[] = [];
     const isMac = this.request.compile.target.os === 'macos';
-    if (this.request.emit === 'shared') flags.push('-shared', '-fPIC');
-    else flags.push(isMac ? '-Wl,-dead_strip' : '-Wl,--gc-sections');
+    if (this.request.emit === 'shared') {
+      flags.push('-shared', '-fPIC');
+      // The output is made beside its place, under another name.
+      if (isMac) flags.push(`-Wl,-install_name,@rpath/${path.basename(output)}`);
+    } else flags.push(isMac ? '-Wl,-dead_strip' : '-Wl,--gc-sections');
     if (this.request.isStatic) flags.push('-static');
     if (this.request.strip) flags.push(isMac ? '-Wl,-x' : '-s');
     return flags;

@@ -1,42 +1,12 @@
-// The C compiler: which one, and running it. Its name may carry arguments ("zig cc -target aarch64-linux-musl").
+// Running the C compiler. Its name may carry arguments ("zig cc -target aarch64-linux-musl").
 import { execa, ExecaError } from 'execa';
-import type { Target } from '../options.ts';
 import { UserError } from './diagnostics.ts';
-import { hostTarget, targetName } from './target.ts';
 import { shellQuote } from './words.ts';
 
 export interface Compiler {
   /** Program and the arguments that are part of its name. */
   readonly words: readonly [string, ...string[]];
   readonly verbose: boolean;
-}
-
-/** The compiler for `target`: `chosen` (--cc), CC for this machine's own target, or the usual name. */
-export function findCompiler(
-  target: Target,
-  chosen: readonly string[] | undefined,
-  verbose: boolean,
-): Compiler {
-  const [program, ...rest] = chosen ?? defaultCompiler(target);
-  if (program === undefined) throw new UserError('--cc is empty');
-  return { words: [program, ...rest], verbose };
-}
-
-function defaultCompiler(target: Target): readonly string[] {
-  const host = hostTarget();
-  const isHostIsa = target.isa === host.isa;
-  if (target.os === 'macos') {
-    if (host.os === 'macos') return ['cc', '-arch', target.isa === 'aarch64' ? 'arm64' : 'x86_64'];
-    throw new UserError(
-      `no C compiler for ${targetName(target)} on this machine: name one, such as --cc "zig cc -target ${target.isa}-macos"`,
-    );
-  }
-  if (target.os === 'linux-musl') return [isHostIsa ? 'musl-gcc' : `${target.isa}-linux-musl-gcc`];
-  if (isHostIsa && host.os === 'linux') {
-    const own = process.env.CC;
-    return own === undefined || own.trim() === '' ? ['cc'] : own.trim().split(/\s+/);
-  }
-  return [`${target.isa}-linux-gnu-gcc`];
 }
 
 /** What identifies the compiler in cache keys: its words and what it says of its version. */

@@ -107,6 +107,7 @@ export function pythonPackage(name: string, version: string): string {
     const wheel = readdirSync(fresh).find((file) => file.endsWith('.whl'));
     if (wheel === undefined) throw new Error(`no wheel of ${name} ${version}`);
     run('python3', ['-m', 'zipfile', '-e', wheel, '.'], fresh);
+    rmSync(path.join(fresh, wheel));
   });
 }
 
