@@ -21,6 +21,7 @@ export function execute(
 ): Outcome {
   const { status, signal, stdout, stderr, error } = spawnSync(program, args, {
     encoding: 'utf8',
+    maxBuffer: 1 << 28,
     ...options,
   });
   if (error !== undefined) throw error;

@@ -12,6 +12,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'llvm-readobj-19': 'llvm-19',
   'llvm-objdump-19': 'llvm-19',
   'llvm-mc-19': 'llvm-19',
+  'llvm-nm-19': 'llvm-19',
+  'llvm-otool-19': 'llvm-19',
   'ld64.lld-19': 'lld-19',
   'wasm-ld-19': 'lld-19',
   make: 'make',
