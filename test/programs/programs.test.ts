@@ -2,41 +2,15 @@
 // status and files as in V8 with Node's own WASI; and the C programs as their native build.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { need } from '../support/need.ts';
 import { fromRoot } from '../support/paths.ts';
-import { PROGRAMS, type Program, type ProgramRun } from './programs.ts';
-
-interface Outcome {
-  readonly stdout: string;
-  readonly status: number | null;
-  /** Files of the working directory afterwards. */
-  readonly files: Readonly<Record<string, string>>;
-}
-
-/** Runs a command in a fresh working directory with the run's files. */
-function execute(work: string, program: Program, spec: ProgramRun, command: readonly string[]): Outcome {
-  const cwd = mkdtempSync(path.join(work, 'cwd-'));
-  for (const [name, content] of Object.entries(spec.files ?? {}))
-    writeFileSync(path.join(cwd, name), content());
-  const child = spawnSync(command[0], command.slice(1), {
-    cwd,
-    input: spec.stdin?.() ?? Buffer.alloc(0),
-    maxBuffer: 1 << 28,
-    timeout: 100_000,
-  });
-  assert.equal(child.error, undefined, String(child.error));
-  const stdout = child.stdout.toString('latin1');
-  const files = Object.fromEntries(
-    readdirSync(cwd).map((name) => [name, readFileSync(path.join(cwd, name), 'latin1')]),
-  );
-  return { stdout: program.normalise?.(stdout) ?? stdout, status: child.status, files };
-}
+import { execute, reference } from './outcome.ts';
+import { PROGRAMS } from './programs.ts';
 
 describe('real programs', () => {
   const compiler = fromRoot('bin/wasm2native');
-  const reference = fromRoot('test/programs/v8_reference.mjs');
   let work = '';
   before(() => {
     mkdirSync(fromRoot('build/programs'), { recursive: true });
@@ -57,13 +31,7 @@ describe('real programs', () => {
           assert.equal(build.stdout + build.stderr, '');
         }
         for (const spec of program.test) {
-          const expected = execute(work, program, spec, [
-            process.execPath,
-            reference,
-            wasm,
-            spec.invoke ?? '',
-            ...spec.args,
-          ]);
+          const expected = reference(work, program, spec, wasm);
           const command =
             spec.invoke === undefined
               ? [exe, ...spec.args]
