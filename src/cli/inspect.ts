@@ -7,6 +7,7 @@ import { WasmError } from '../frontend/errors.ts';
 import { PROPOSAL_NAMES } from '../frontend/features.ts';
 import type { Module } from '../frontend/module.ts';
 import { ExternKind } from '../frontend/module.ts';
+import type { MachOFile } from '../macho/reader.ts';
 import { isMachO, readMachO } from '../macho/reader.ts';
 import { describeWasmError, UserError } from './diagnostics.ts';
 import { kindOf } from './inputs.ts';
@@ -90,8 +91,24 @@ function describeMachO(bytes: Buffer): string[] {
       `section ${section.segment},${section.name} ${section.size} bytes, ${section.relocations.length} relocations`,
     );
   lines.push(`symbols: ${macho.symbols.length}`);
-  const text = macho.sections.find((section) => section.name === 'w2n_text');
-  return text === undefined ? lines : [...lines, ...describeText(text.data)];
+  const text = macho.sections.find((section) => section.name === 'w2n_text')?.data ?? mergedText(macho);
+  return text === undefined ? lines : [...lines, ...describeText(text)];
+}
+
+/** Compiled text inside `__text`: some linkers join all sections of instructions. It is aligned to 64 bytes. */
+function mergedText(macho: MachOFile): Buffer | undefined {
+  const ALIGN = 64;
+  const text = macho.sections.find((section) => section.segment === '__TEXT' && section.name === '__text');
+  if (text === undefined) return undefined;
+  for (let at = -text.address & (ALIGN - 1); at + Header.Size <= text.data.length; at += ALIGN) {
+    const bytes = text.data.subarray(at);
+    if (
+      bytes.readUInt32LE(Header.Magic) === MAGIC &&
+      bytes.readUInt32LE(Header.HeaderBytes) === Number(Header.Size)
+    )
+      return bytes;
+  }
+  return undefined;
 }
 
 /** The header at the start of compiled text (docs/abi.md, "Header"). */

@@ -170,27 +170,30 @@ function records<T>(
 
 export function readMachO(file: Buffer): MachOFile {
   const header = headerFormat.parse(file) as HeaderRecord;
+  const bodies = (wanted: LoadCommand): Buffer[] =>
+    header.commands.filter((entry) => entry.command === Number(wanted)).map((entry) => entry.body);
   const body = (wanted: LoadCommand): Buffer => {
-    const found = header.commands.find((entry) => entry.command === Number(wanted));
+    const [found] = bodies(wanted);
     if (found === undefined) throw new Error(`Mach-O file without load command ${wanted}`);
-    return found.body;
+    return found;
   };
-  const segment = segmentFormat.parse(body(LoadCommand.Segment64)) as {
-    readonly sections: readonly SectionRecord[];
-  };
+  // Objects have one segment, executables several.
+  const sections = bodies(LoadCommand.Segment64).flatMap((bytes) => {
+    const segment = segmentFormat.parse(bytes) as { readonly sections: readonly SectionRecord[] };
+    return segment.sections;
+  });
   const symtab = symtabFormat.parse(body(LoadCommand.Symtab)) as SymtabRecord;
   const dysymtab = dysymtabFormat.parse(body(LoadCommand.Dysymtab)) as DysymtabRecord;
-  const dataInCode = linkeditFormat.parse(body(LoadCommand.DataInCode)) as {
-    readonly offset: number;
-    readonly size: number;
-  };
+  const dataInCode = bodies(LoadCommand.DataInCode).map(
+    (bytes) => linkeditFormat.parse(bytes) as { readonly offset: number; readonly size: number },
+  );
   const strings = file.subarray(symtab.stringOffset, symtab.stringOffset + symtab.stringBytes);
   return {
     cpuType: header.cpuType,
     fileType: header.fileType,
     flags: header.flags,
     commands: header.commands.map((entry) => entry.command),
-    sections: segment.sections.map((section) => ({
+    sections: sections.map((section) => ({
       name: section.name,
       segment: section.segment,
       address: section.address,
@@ -198,7 +201,9 @@ export function readMachO(file: Buffer): MachOFile {
       offset: section.offset,
       alignLog2: section.alignLog2,
       flags: section.flags,
-      data: file.subarray(section.offset, section.offset + section.size),
+      data: isZeroFill(section.flags)
+        ? Buffer.alloc(0)
+        : file.subarray(section.offset, section.offset + section.size),
       relocations: records(file, section.relocationOffset, section.relocationCount, 8, (bytes) => {
         const { address, word } = relocationFormat.parse(bytes) as { address: number; word: number };
         return {
@@ -216,12 +221,20 @@ export function readMachO(file: Buffer): MachOFile {
       return { name: strings.toString('utf8', name, strings.indexOf(0, name)), type, section, value };
     }),
     symbolCounts: [dysymtab.localCount, dysymtab.externalCount, dysymtab.undefinedCount],
-    dataInCode: records(
-      file,
-      dataInCode.offset,
-      dataInCode.size / 8,
-      8,
-      (bytes) => dataInCodeFormat.parse(bytes) as { offset: number; length: number; kind: number },
+    dataInCode: dataInCode.flatMap(({ offset, size }) =>
+      records(
+        file,
+        offset,
+        size / 8,
+        8,
+        (bytes) => dataInCodeFormat.parse(bytes) as { offset: number; length: number; kind: number },
+      ),
     ),
   };
+}
+
+/** Whether the file holds no bytes of the section: S_ZEROFILL, S_GB_ZEROFILL, S_THREAD_LOCAL_ZEROFILL. */
+function isZeroFill(flags: number): boolean {
+  const type = flags & 0xff;
+  return type === 1 || type === 0xc || type === 0x12;
 }

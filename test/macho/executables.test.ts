@@ -96,6 +96,15 @@ function checkCode(program: string, object: string): void {
   assert.ok(image !== undefined && image % 16384 === 0, 'pages of the image can be moved');
 }
 
+/** `inspect` finds the module, whether the linker kept its section or merged it with others. */
+function checkInspect(program: string, isa: Isa): void {
+  const { stdout, status } = wasm2native(['inspect', program]);
+  assert.equal(status, 0);
+  assert.match(stdout, /^section __DATA,w2n_image 16384 bytes/m);
+  assert.match(stdout, new RegExp(`^module: ABI version \\d+, ${isa}, bounds=guard$`, 'm'));
+  assert.match(stdout, /^exports: 2$/m);
+}
+
 /** Every function of the module has unwind data, and the index for the unwinder tells where. */
 function checkUnwind(program: string, object: string): void {
   const frames = output('llvm-objdump-19', '--dwarf=frames', program);
@@ -176,6 +185,7 @@ for (const isa of ISAS) {
       readByLlvm(at('hello'));
       checkUnwind(at('hello'), at('hello.o'));
       checkCode(at('hello'), at('hello.o'));
+      checkInspect(at('hello'), isa);
       const found = commands(at('hello'));
       for (const command of ['LC_MAIN', 'LC_BUILD_VERSION', 'LC_DATA_IN_CODE', 'LC_UUID'])
         assert.ok(found.includes(command), command);
@@ -233,6 +243,7 @@ for (const isa of ISAS) {
       readByLlvm(at('by-lld'));
       checkUnwind(at('by-lld'), at('hello.o'));
       checkCode(at('by-lld'), at('hello.o'));
+      checkInspect(at('by-lld'), isa);
       const found = commands(at('by-lld'));
       assert.ok(found.includes('LC_MAIN') && found.includes('LC_DATA_IN_CODE'));
       if (isa === 'aarch64') assert.ok(found.includes('LC_CODE_SIGNATURE'));
