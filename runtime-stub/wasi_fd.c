@@ -118,19 +118,33 @@ int32_t wasi_snapshot_preview1__fd_filestat_set_size(w2n_instance *caller, int32
   return h == 0 ? WASI_OK : wasi_errno(errno);
 }
 
+/* Makes room for `bytes` bytes from `offset`, the file grows to hold them; 0 or an errno. */
+static int allocate(int host, int64_t offset, int64_t bytes) {
+#if defined(__linux__)
+  return fallocate(host, 0, offset, bytes) == 0 ? 0 : errno;
+#elif defined(__APPLE__)
+  struct stat st;
+  if (offset > INT64_MAX - bytes) return EFBIG;
+  if (fstat(host, &st) != 0) return errno;
+  if (offset + bytes <= st.st_size) return 0;
+  /* Only what lies behind the end can be asked for, and not every file system knows how. */
+  fstore_t room = {.fst_flags = F_ALLOCATEALL, .fst_posmode = F_PEOFPOSMODE, .fst_length = offset + bytes - st.st_size};
+  if (fcntl(host, F_PREALLOCATE, &room) != 0 && errno != ENOTSUP) return errno;
+  return ftruncate(host, offset + bytes) == 0 ? 0 : errno;
+#else
+  return posix_fallocate(host, offset, bytes);
+#endif
+}
+
 int32_t wasi_snapshot_preview1__fd_allocate(w2n_instance *caller, int32_t fd, int64_t offset, int64_t bytes) {
   wasi_entry *e;
   int32_t r = wasi_get(wasi_context(caller), fd, WASI_R_ALLOCATE, &e);
   if (r != WASI_OK) return r;
   if (offset < 0 || bytes <= 0) return WASI_INVAL;
-#ifdef __linux__
   int h;
-  do h = fallocate(e->host, 0, offset, bytes);
-  while (h != 0 && errno == EINTR);
-  return h == 0 ? WASI_OK : wasi_errno(errno);
-#else
-  return WASI_NOTSUP;
-#endif
+  do h = allocate(e->host, offset, bytes);
+  while (h == EINTR);
+  return wasi_errno(h);
 }
 
 int32_t wasi_snapshot_preview1__fd_advise(w2n_instance *caller, int32_t fd, int64_t offset, int64_t bytes,

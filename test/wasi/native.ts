@@ -19,6 +19,8 @@ export interface Build {
   readonly under?: readonly string[];
   /** Programs are slow, threads take turns, and there is no openat2 (qemu 7.2, valgrind 3.19): both ways are one. */
   readonly isEmulated?: boolean;
+  /** What is compiled is the code for other systems than Linux: no openat2, no calls by Linux's names (faults.c). */
+  readonly isPortable?: boolean;
 }
 
 const SANITIZE = ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
@@ -26,6 +28,12 @@ const VALGRIND = ['valgrind', '-q', '--error-exitcode=99', '--leak-check=full', 
 export const GCC_ASAN: Build = { name: 'gcc-asan', cc: 'gcc', flags: SANITIZE };
 export const BUILDS: readonly Build[] = [
   GCC_ASAN,
+  {
+    name: 'portable',
+    cc: 'gcc',
+    flags: [...SANITIZE, '-U__linux__', '-DPORTABLE', '-DSO_NOSIGPIPE=SO_KEEPALIVE'],
+    isPortable: true,
+  },
   { name: 'clang-asan', cc: 'clang-19', flags: SANITIZE },
   { name: 'musl', cc: 'musl-gcc', flags: ['-O2', '-static'] },
   {
@@ -48,7 +56,7 @@ function wraps(scenario: Scenario): string[] {
   return [...new Set(names)].map((name) => `-Wl,--wrap=${name}`);
 }
 
-/** Compiles the stub's part once into `folder` and links every one of `scenarios` with it. */
+/** Compiles the stub's part once into `folder` and links every scenario (or `only` some) with it. */
 export function build(folder: string, b: Build, scenarios: readonly Scenario[] = [...GUEST, ...HOST]): void {
   emptyDirectory(folder);
   const compile = (args: string[]): void => {

@@ -12,15 +12,9 @@ export interface Calls {
 
 /**
  * Makes the tree `dir` and calls for `ms` milliseconds (WASM2NATIVE_WASI_RANDOM_MS wins, WASM2NATIVE_WASI_SEED chooses the
- * calls). 
+ * calls).
  */
-export function randomCalls(
-  folder: string,
-  b: Build,
-  dir: string,
-  walks: boolean,
-  ms: number,
-): Calls {
+export function randomCalls(folder: string, b: Build, dir: string, walks: boolean, ms: number): Calls {
   escapeTree(dir);
   const before = snapshot(path.join(dir, 'outside'));
   const seed = process.env.WASM2NATIVE_WASI_SEED ?? String(Math.floor(Math.random() * 2 ** 32));

@@ -79,7 +79,9 @@ void scenario(void) {
     CHECK(fd_readdir(fd, (i32)(area + DATA), (i32)room, 0, OUT), OK);
     CHECK(load32(area), room);
   }
+#ifndef PORTABLE /* There a cookie is a count, and behind the end there is nothing. */
   CHECK(fd_readdir(fd, (i32)(area + DATA), 4096, -1, OUT) != OK, true);
+#endif
   CHECK(fd_readdir(fd, (i32)(area + DATA), 4096, (i64)0x7fffffffffffffff, OUT) == OK ? load32(area) <= 4096 : true, true);
   /* What is read is removed: nothing is missed. */
   uint64_t cookie = 0;

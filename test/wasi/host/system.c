@@ -229,7 +229,11 @@ static void sockets(void) {
 /* ---- devices, procfs ---- */
 
 static void devices(void) {
+#ifdef PORTABLE /* Other systems have no procfs, and nothing looks for one. */
+  static const char *const refused[] = {"dev/null", "dev/zero"};
+#else
   static const char *const refused[] = {"dev/null", "dev/zero", "proc/self/mem", "proc/self/maps", "proc/version", "proc", "proc/self"};
+#endif
   i32 fd;
   for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
     for (i32 flags = 0; flags < 2; flags++) {
@@ -239,7 +243,9 @@ static void devices(void) {
   CHECK(path_readlink(ROOT, PATH("proc/self/exe"), (i32)(area + DATA), 4096, OUT), NOTCAPABLE);
   CHECK(path_readlink(ROOT, PATH("proc/self/cwd"), (i32)(area + DATA), 4096, OUT), NOTCAPABLE);
   CHECK(path_filestat_get(ROOT, FOLLOW, PATH("proc/self/root/etc"), OUT) != OK, true);
+#ifndef PORTABLE
   CHECK(path_filestat_get(ROOT, FOLLOW, PATH("proc/version"), OUT), NOTCAPABLE);
+#endif
   CHECK(open_at(ROOT, 0, "etc/passwd", 0, R_READ, 0, &fd), OK);
   CHECK(fd_close(fd), OK);
 }
