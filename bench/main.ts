@@ -1,5 +1,5 @@
 // The benchmark (`make bench`): the C programs and hello by each compiler, as a table and as JSON.
-//   node build/bench/main.js [--programs a,b] [--variants a,b] [--only run,compile,size,startup] [--rounds N]
+//   node build/bench/main.js [--programs a,b] [--variants a,b] [--only run,compile,size,startup,wasi] [--rounds N]
 //                            [--budget SECONDS] [--json FILE] [--record]
 // Exit status 1 when a figure recorded in bench/baseline.json got worse by over 10 % or outputs differ; --record records.
 import { spawnSync } from 'node:child_process';
@@ -15,8 +15,9 @@ import { geometricMean, pairRatios, spread, type Sample, type Spread } from './s
 import { BENCH_PROGRAMS, HELLO, moduleFacts, type ModuleFacts } from './subjects.ts';
 import { formatTable, kibibytes, ratioOf, seconds, shortRatio } from './table.ts';
 import { codeBytes, VARIANTS, type Variant } from './variants.ts';
+import { benchmarkWasi, wasiTable, type WasiResults } from './wasi.ts';
 
-const PHASES = ['run', 'compile', 'size', 'startup'] as const;
+const PHASES = ['run', 'compile', 'size', 'startup', 'wasi'] as const;
 const DEFAULT_VARIANTS = 'native,wasm2native,wasm2c,wasmtime';
 const START_BATCH = 50;
 
@@ -253,7 +254,8 @@ function main(): number {
       return null;
     }
   };
-  for (const program of phases.size === 1 && phases.has('startup') ? [] : programs) {
+  const ofPrograms = ['run', 'compile', 'size'].some((phase) => phases.has(phase));
+  for (const program of ofPrograms ? programs : []) {
     const result = attempt(program);
     if (result !== null) results[program.name] = result;
   }
@@ -274,13 +276,23 @@ function main(): number {
     console.log(`${formatTable(rows)}\n`);
   }
 
+  let wasi: WasiResults | null = null;
+  if (phases.has('wasi'))
+    try {
+      wasi = benchmarkWasi(variants, Number(options.rounds), Number(options.budget));
+      console.log(`${wasiTable(variants, wasi)}\n`);
+    } catch (error) {
+      failures++;
+      console.log(`FAILED: calls to the host: ${error instanceof Error ? error.message : String(error)}\n`);
+    }
+
   const measured = figures(results, hello, versions);
   const file = fromRoot('bench/baseline.json');
   const comparison = compareFigures(readFigures(file), measured);
   if (options.json !== undefined)
     writeFileSync(
       options.json,
-      `${JSON.stringify({ versions, results, hello, measured, comparison }, null, 2)}\n`,
+      `${JSON.stringify({ versions, results, hello, wasi, measured, comparison }, null, 2)}\n`,
     );
   if (options.record) {
     recordFigures(file, measured);
