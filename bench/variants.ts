@@ -15,7 +15,10 @@ export interface Variant {
   missing(): string | null;
   /** Version of its tool, one line. */
   version(): string;
-  /** The compilation of `program`, whose wasm file is `wasm`, into the file `out`. What is prepared here is not timed. */
+  /**
+   * The compilation of `program`, whose wasm file is `wasm`, into the file `out`. What is prepared here is not timed; nor
+   * is a first call, after which the stub is in the cache, as wasm2c's runtime is a library.
+   */
   compile(program: Program, wasm: string, out: string): BuildCommand;
   /** Runs the result in the folder it may read and write. */
   run(out: string, args: readonly string[]): readonly [string, ...string[]];
@@ -57,7 +60,7 @@ function wasm2native(name: string, level: string): Variant {
     version: () => `wasm2native ${firstLine(compiler, '--version')}`,
     compile: (_program, wasm, out) => ({
       dir: path.dirname(out),
-      command: [compiler, wasm, '-o', out, level, '--no-cache', '--dir', '.::/'],
+      command: [compiler, wasm, '-o', out, level, '--dir', '.::/'],
     }),
     run: (out, args) => [out, ...args],
   };
