@@ -20,6 +20,7 @@ import { TextLayout } from './emit/text_layout.ts';
 import { functionListing } from './emit/listing.ts';
 import { World, WorldNeeded } from './frontend/closed_world.ts';
 import { decodeModule } from './frontend/decode.ts';
+import { WasmError } from './frontend/errors.ts';
 import { ModuleLayout } from './frontend/layout.ts';
 import type { Module } from './frontend/module.ts';
 import { readNames } from './frontend/names.ts';
@@ -180,9 +181,18 @@ export class ModuleCompiler {
     });
   }
 
-  /** Compiles function `index` (a defined one). Throws WasmError if its body is invalid, WorldNeeded. */
+  /**
+   * Compiles function `index` (a defined one). Throws WasmError if its body is invalid, WorldNeeded; the message of any
+   * other error, a fault of ours, begins with the function's index.
+   */
   compileFunction(index: number): CompiledFunction {
-    return this.pipeline.compile(index);
+    try {
+      return this.pipeline.compile(index);
+    } catch (error) {
+      if (error instanceof Error && !(error instanceof WasmError) && !(error instanceof WorldNeeded))
+        error.message = `function ${index}: ${error.message}`;
+      throw error;
+    }
   }
 
   /** The instructions of the function compiled last, before allocation. */

@@ -35,7 +35,7 @@ export function describeWasmError(file: string, error: WasmError): UserError {
   return new UserError(`${file}: byte ${error.offset} (0x${error.offset.toString(16)}): ${error.message}`);
 }
 
-/** Where an internal error happened, for its message: the function of the module that was being compiled. */
+/** Where an internal error happened, for its message; the error itself names the function. */
 export interface ErrorContext {
   file?: string;
 }
@@ -58,10 +58,7 @@ export function report(error: unknown, context: ErrorContext): ExitStatus {
   }
   const message = error instanceof Error ? error.message : String(error);
   const file = context.file === undefined ? '' : ` while compiling ${context.file}`;
-  const halve = 'bisect with --x-opt-func=A..B; wasm-objdump -d shows the function';
-  print(
-    `${prefix} internal error${file}: ${oneLine(message)} (WASM2NATIVE_TRACE=1 shows the trace; to extract the function, ${halve})`,
-  );
+  print(`${prefix} internal error${file}: ${oneLine(message)} (WASM2NATIVE_TRACE=1 shows the trace)`);
   if (process.env.WASM2NATIVE_TRACE === '1' && error instanceof Error) print(error.stack ?? '');
   return ExitStatus.Internal;
 }

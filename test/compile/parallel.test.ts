@@ -117,4 +117,14 @@ describe('compileParallel', () => {
       kind,
     });
   });
+
+  it('names the function in which the compiler itself fails', () => {
+    let functions = 0;
+    const checkAllocation = (): void => {
+      if (functions++ === 3) throw new Error('two values in one register');
+    };
+    assert.throws(() => compile(bigModule([]), options, { checkAllocation }), {
+      message: /^function \d+: two values in one register$/,
+    });
+  });
 });
