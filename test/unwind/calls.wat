@@ -1,9 +1,11 @@
-;; Frames of all shapes for the step-by-step check (driver.c). Every export takes nothing: `run_*` must end well,
+;; Frames of all shapes for the step-by-step check (driver.h). Every export takes nothing: `run_*` must end well,
 ;; `trap_K_*` with trap kind K. The host function calls `callback` with its first argument.
 (module $calls
   (type $unary (func (param i32) (result i32)))
-  (type $wide (func (param i32 i64 f32 f64 i32 i64 f32 f64 i32 i64 i32 i64 i32 i64 i32 i32) (result i64)))
-  (import "env" "host" (func $host (param i32 i64 f64 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+  (type $wide (func (param i32 i64 f32 f64 i32 i64 f32 f64 i32 i64 i32 i64 i32 i64 i32 i32 i32 i32 i32 i32 i32 i32)
+    (result i64)))
+  (import "env" "host" (func $host
+    (param i32 i64 f64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
   (memory 1)
   (table 4 4 funcref)
   (elem (i32.const 0) $leaf $keeps $wide_entry)
@@ -42,26 +44,30 @@
     (i64.add
       (i64.add (i64.add (local.get 1) (local.get 5)) (i64.add (local.get 9) (local.get 11)))
       (i64.add (i64.extend_i32_s (call $spills (local.get 0)))
-               (i64.add (i64.extend_i32_u (local.get 15)) (i64.trunc_sat_f64_s (local.get 7))))))
+               (i64.add (i64.extend_i32_u (local.get 21)) (i64.trunc_sat_f64_s (local.get 7))))))
   (func $wide_entry (param i32) (result i32)
     (i32.wrap_i64 (call $wide (local.get 0) (i64.const 1) (f32.const 2) (f64.const 3) (local.get 0) (i64.const 5)
       (f32.const 6) (f64.const 7) (local.get 0) (i64.const 9) (local.get 0) (i64.const 11) (local.get 0)
-      (i64.const 13) (local.get 0) (local.get 0))))
+      (i64.const 13) (local.get 0) (local.get 0) (i32.const 16) (i32.const 17) (i32.const 18) (i32.const 19)
+      (i32.const 20) (local.get 0))))
 
   ;; Results beyond registers, and stack arguments of another size at the same time.
-  (func $results (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
-      (result i32 i64 i32 i64 i32 i64 i32 i64 i32 i64 f64)
-    (local.get 9) (i64.const 1) (local.get 8) (i64.const 2) (local.get 7) (i64.const 3) (local.get 6) (i64.const 4)
+  (func $results (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
+      (result i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i32 i64 i32 i64 i32 i64 f64)
+    (local.get 19) (local.get 18) (local.get 17) (local.get 16) (local.get 15) (local.get 14) (local.get 13)
+    (local.get 12) (local.get 9) (i64.const 1) (local.get 8) (i64.const 2) (local.get 7) (i64.const 3) (local.get 6) (i64.const 4)
     (call $keeps (local.get 5)) (i64.const 5) (f64.convert_i32_s (local.get 0)))
   (func $uses_results (param i32) (result i32)
     (local $sum i64)
     (call $results (local.get 0) (local.get 0) (local.get 0) (local.get 0) (local.get 0) (i32.const 64) (local.get 0)
-      (local.get 0) (local.get 0) (local.get 0))
+      (local.get 0) (local.get 0) (local.get 0) (i32.const 10) (i32.const 11) (i32.const 12) (i32.const 13)
+      (i32.const 14) (i32.const 15) (i32.const 16) (i32.const 17) (i32.const 18) (i32.const 19))
     (i64.trunc_sat_f64_s) (i64.add) (local.set $sum)
     (drop) (local.set $sum (i64.add (local.get $sum)))
     (drop) (local.set $sum (i64.add (local.get $sum)))
     (drop) (drop) (drop) (drop)
-    (i32.add (i32.wrap_i64 (local.get $sum))))
+    (i32.add (i32.wrap_i64 (local.get $sum)))
+    (i32.add) (i32.add) (i32.add) (i32.add) (i32.add) (i32.add) (i32.add) (i32.add))
 
   ;; Recursion with a value over the call, indirect calls, and a loop around a call with stack arguments.
   (func $recurse (param i32) (result i32)
@@ -81,7 +87,8 @@
   (func $to_host (param i32) (result i32)
     (i32.add (local.get 0)
       (call $host (local.get 0) (i64.const -1) (f64.const 0.5) (i32.const 3) (i32.const 4) (i32.const 5) (i32.const 6)
-        (i32.const 7) (i32.const 8) (i32.const 9) (i32.const 10))))
+        (i32.const 7) (i32.const 8) (i32.const 9) (i32.const 10) (i32.const 11) (i32.const 12) (i32.const 13)
+        (i32.const 14) (i32.const 15) (i32.const 16) (i32.const 17) (i32.const 18))))
   (func (export "callback") (param i32) (result i32)
     (global.set $depth (i32.add (global.get $depth) (i32.const 1)))
     (if (result i32) (i32.lt_u (local.get 0) (i32.const 100))

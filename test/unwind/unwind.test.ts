@@ -1,9 +1,10 @@
-// Unwinding at every instruction (driver.c), and what debuggers and profilers see of linked programs: names and sizes
+// Unwinding at every instruction of both instruction sets (driver.h), and what debuggers and profilers see of linked programs: names and sizes
 // of functions, and a backtrace through wasm frames into main.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { readElf } from '../../src/elf/reader.ts';
+import type { Outcome } from '../support/command.ts';
 import { emptyFolder, execute, wasm2native } from '../support/command.ts';
 import { need, skipBecause } from '../support/need.ts';
 import { fromRoot } from '../support/paths.ts';
@@ -23,10 +24,11 @@ const FUNCTIONS = [
 describe('unwinding', function () {
   let folder = '';
   const at = (name: string): string => path.join(folder, name);
-  const build = (options: readonly string[], out: string): void => {
+  const build = (options: readonly string[], out: string, isa = 'x86_64'): void => {
     const cflags = `-I${fromRoot('runtime-stub')} -O1 -Wall -Wextra -Werror`;
-    const driver = fromRoot('test/unwind/driver.c');
-    const outcome = wasm2native([...options, at('calls.wasm'), driver, '--cflags', cflags, '-o', at(out)]);
+    const driver = ['driver.c', `step_${isa}.c`].map((file) => fromRoot('test/unwind', file));
+    const target = ['--target', `${isa}-linux`, ...options];
+    const outcome = wasm2native([...target, at('calls.wasm'), ...driver, '--cflags', cflags, '-o', at(out)]);
     assert.deepEqual([outcome.stderr, outcome.status], ['', 0]);
   };
   before(function () {
@@ -39,20 +41,28 @@ describe('unwinding', function () {
     assert.deepEqual([made.stderr, made.status], ['', 0]);
   });
 
+  function check(options: readonly string[], run: Outcome): void {
+    assert.equal(run.stderr, '');
+    assert.equal(run.status, 0);
+    const counts = /^ok (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)\n$/.exec(run.stdout)?.slice(1).map(Number);
+    assert.ok(counts !== undefined, run.stdout);
+    const [steps, unwound, walked, exempt, veneers, deepest] = counts;
+    assert.ok(steps > 2500, `${steps} instructions`);
+    assert.ok(unwound >= steps - veneers, `${unwound} of ${steps} unwound`);
+    assert.ok(walked > 1000 && exempt < steps / 10, `${walked} walked, ${exempt} exempt`);
+    assert.equal(veneers > 0, options.includes('--x-force-veneers'));
+    assert.ok(deepest > 30, `${deepest} calls deep`);
+  }
+
   for (const options of VARIANTS) {
     it(`agrees with the call chain at every instruction: ${options.join(' ')}`, () => {
       build(options, 'stepped');
-      const run = execute(at('stepped'), []);
-      assert.equal(run.stderr, '');
-      assert.equal(run.status, 0);
-      const counts = /^ok (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)\n$/.exec(run.stdout)?.slice(1).map(Number);
-      assert.ok(counts !== undefined, run.stdout);
-      const [steps, unwound, walked, exempt, veneers, deepest] = counts;
-      assert.ok(steps > 2500, `${steps} instructions`);
-      assert.ok(unwound >= steps - veneers, `${unwound} of ${steps} unwound`);
-      assert.ok(walked > 1000 && exempt < steps / 10, `${walked} walked, ${exempt} exempt`);
-      assert.equal(veneers > 0, options.includes('--x-force-veneers'));
-      assert.ok(deepest > 30, `${deepest} calls deep`);
+      check(options, execute(at('stepped'), []));
+    });
+    it(`agrees with the call chain at every instruction on aarch64: ${options.join(' ')}`, function () {
+      need(this, 'aarch64-linux-gnu-gcc', 'qemu-aarch64');
+      build(options, 'stepped-aarch64', 'aarch64');
+      check(options, execute('qemu-aarch64', ['-L', '/usr/aarch64-linux-gnu', at('stepped-aarch64')]));
     });
   }
 
