@@ -349,3 +349,9 @@ export function printVCode(vcode: VCode, name: (op: number) => string): string {
   }
   return `${lines.join('\n')}\n`;
 }
+
+/** `aux` of a call instruction. */
+export const enum CallFlag {
+  /** The pinned registers may have changed: reload them. */
+  RestoreInstance = 1,
+}

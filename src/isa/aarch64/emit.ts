@@ -12,7 +12,7 @@ import { blockLabels, emitBlocks } from '../emit_function.ts';
 import type { EmitHooks } from '../emit_function.ts';
 import { alignUp, Unwind, UnwindRows } from '../frame.ts';
 import type { FrameInfo } from '../frame.ts';
-import { Mem, MemField } from '../vcode.ts';
+import { CallFlag, Mem, MemField } from '../vcode.ts';
 import type { VCode } from '../vcode.ts';
 import {
   enc,
@@ -29,7 +29,7 @@ import {
   fitsDisplacement,
 } from './encoder.ts';
 import { floatImm32, floatImm64 } from './immediates.ts';
-import { A, CallFlag, CondField, Extend, P, ROLE, Role } from './instructions.ts';
+import { A, CondField, Extend, P, ROLE, Role } from './instructions.ts';
 import { SCALED_INDEX, WIDE_INDEX } from './machine.ts';
 import { dwarfReg, Reg, SAVED_INTS, SAVED_VECS, SCRATCH_VEC, ZR } from './registers.ts';
 

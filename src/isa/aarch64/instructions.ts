@@ -525,11 +525,6 @@ export const WORD = column((r) => r.word);
 export const SCALE = column((r) => r.scale);
 export const LITERAL: Int32Array = Int32Array.from(ROWS, (_, x) => LITERALS.get(x) ?? 0);
 
-export const enum CallFlag {
-  /** The pinned registers may have changed: reload them. */
-  RestoreInstance = 1,
-}
-
 /** Shifts of the DnmShift forms, above their amount of 6 bits. */
 export const enum Shift {
   Lsl = 0,

@@ -11,10 +11,10 @@ import { blockLabels, emitBlocks } from '../emit_function.ts';
 import type { EmitHooks } from '../emit_function.ts';
 import { alignUp, Unwind, UnwindRows } from '../frame.ts';
 import type { FrameInfo } from '../frame.ts';
-import { Mem, MemField } from '../vcode.ts';
+import { CallFlag, Mem, MemField } from '../vcode.ts';
 import type { VCode } from '../vcode.ts';
 import { encCall, encGs, encNone, encO, encRip, encRM, encRR, encTailJump } from './encoder.ts';
-import { AluForm, CallFlag, CC, P, ROLE, Role, X } from './instructions.ts';
+import { AluForm, CC, P, ROLE, Role, X } from './instructions.ts';
 import { CALLEE_SAVED, DWARF_REG, DWARF_RETURN_ADDRESS, Reg } from './registers.ts';
 
 /** Frames above this touch each page, so that they cannot step over the guard below the stack. */

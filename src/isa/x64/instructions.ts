@@ -615,11 +615,6 @@ export const enum P {
   Copy,
 }
 
-export const enum CallFlag {
-  /** The pinned registers may have changed: reload them. */
-  RestoreInstance = 1,
-}
-
 /** Conditions, the low 4 bits of setcc, cmovcc, jcc; a condition and its inverse differ in bit 0. */
 export const enum CC {
   O = 0,
