@@ -34,6 +34,8 @@ export abstract class BranchBuffer {
   private tailLast = -1;
   private tailCount = 0;
   private tailAt = -1;
+  /** Length at which code ended that does not go on, and where no label has been bound since; -1: none. */
+  private flowEnd = -1;
   /** Labels bound or made aliases since fixups were settled last. */
   private readonly touched = new IntColumn();
 
@@ -55,6 +57,7 @@ export abstract class BranchBuffer {
     this.marks.clear();
     this.tailAt = -1;
     this.tailCount = 0;
+    this.flowEnd = -1;
     this.touched.clear();
     for (let i = 0; i < this.usedSymbols.length; i++) this.symbolLabel.data[this.usedSymbols.data[i]] = -1;
     this.usedSymbols.clear();
@@ -134,6 +137,7 @@ export abstract class BranchBuffer {
     }
     if (this.branches.length > 0 && !this.branches.endsAt(this.length)) this.settle();
     this.refreshTail();
+    this.flowEnd = -1;
     labels.offset.data[label] = this.length;
     this.appendTail(label, label, 1);
     this.touched.push(label);
@@ -349,7 +353,13 @@ export abstract class BranchBuffer {
     return true;
   }
 
+  /** The instruction before the tail never goes on to what follows: a return, a trap, an indirect jump. */
+  endFlow(): void {
+    this.flowEnd = this.length;
+  }
+
   protected tailIsUnreachable(): boolean {
+    if (this.flowEnd === this.length) return true;
     const b = this.branches.length - 1;
     if (b < 0 || !this.branches.endsAt(this.length) || this.branches.cond[b] >= 0) return false;
     return this.tailAt !== this.length || this.tailCount === 0;

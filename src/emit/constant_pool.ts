@@ -21,6 +21,8 @@ export class ConstantPool {
   pendingTable = 0;
   /** Bytes that wait to be written, without alignment of the pool itself. */
   pendingBytes = 0;
+  /** Those of the last table, if it waits: nothing that waits begins behind it. */
+  lastTableBytes = 0;
   /** Largest alignment among the constants of the function, written or not; 1 if there are none. */
   largestAlign = 1;
 
@@ -59,12 +61,8 @@ export class ConstantPool {
     this.tableFirst.push(this.targets.length);
     for (let i = 0; i < count; i++) this.targets.push(targets[first + i]);
     this.pendingBytes += count * 4;
+    this.lastTableBytes = count * 4;
     if (this.largestAlign < 4) this.largestAlign = 4;
-  }
-
-  /** True if something waits to be written. */
-  hasPending(): boolean {
-    return this.pendingConstant < this.label.length || this.pendingTable < this.tableLabel.length;
   }
 
   clear(): void {
@@ -82,6 +80,7 @@ export class ConstantPool {
     this.pendingConstant = 0;
     this.pendingTable = 0;
     this.pendingBytes = 0;
+    this.lastTableBytes = 0;
     this.largestAlign = 1;
   }
 

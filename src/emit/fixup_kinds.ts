@@ -104,6 +104,33 @@ export function fits(kind: FixupKind, displacement: number): boolean {
 }
 
 /**
+ * The veneer for a fixup of kind `kind`, to be written at `at`: the first of the chain that reaches the target, which
+ * lies at `target`; where that is not known (-1), the first whose own deadline is not before `threshold`. Throws if the
+ * kind has no veneer.
+ */
+export function veneerTo(
+  isa: FixupIsa,
+  kind: FixupKind,
+  at: number,
+  target: number,
+  threshold: number,
+): Veneer {
+  let next: FixupKind = kind;
+  for (;;) {
+    const { veneer } = next;
+    if (veneer === null) throw new Error(`${isa.name}: ${next.name} misses its deadline and has no veneer`);
+    next = isa.kinds[veneer.kind];
+    if (next.veneer === null) return veneer;
+    const field = Math.ceil(at / veneer.align) * veneer.align + veneer.fixupOffset;
+    const isEnough =
+      target >= 0
+        ? fits(next, target + veneer.addend - field)
+        : field + next.forward - veneer.addend >= threshold;
+    if (isEnough) return veneer;
+  }
+}
+
+/**
  * For each kind the largest number of island bytes that one fixup of it can ever cost: its veneer, the veneer of its
  * veneer and so on, with alignment. Zero for kinds without a veneer.
  */

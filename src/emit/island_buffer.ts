@@ -3,7 +3,7 @@
 import { IntColumn } from '../support/int_column.ts';
 import { BranchBuffer } from './branch_buffer.ts';
 import { ConstantPool } from './constant_pool.ts';
-import { fits } from './fixup_kinds.ts';
+import { fits, veneerTo } from './fixup_kinds.ts';
 import type { FixupIsa } from './fixup_kinds.ts';
 import { FixupState, NO_DEADLINE } from './fixup_list.ts';
 
@@ -24,6 +24,8 @@ export abstract class IslandBuffer extends BranchBuffer {
   /** Largest island that a jump can be taken around, less the margin. */
   private readonly islandLimit: number;
   protected poolWritten = false;
+  /** Bytes of the table asked for last, while its jump is still to come: it may wait for the jump. */
+  private openTableBytes = 0;
 
   private readonly trapKind = new IntColumn();
   private readonly trapWasm = new IntColumn();
@@ -53,6 +55,7 @@ export abstract class IslandBuffer extends BranchBuffer {
     this.veneerCount = 0;
     this.largestIsland = 0;
     this.poolWritten = false;
+    this.openTableBytes = 0;
     this.trapKind.clear();
     this.trapWasm.clear();
     this.trapLabel.clear();
@@ -73,13 +76,20 @@ export abstract class IslandBuffer extends BranchBuffer {
 
   /**
    * A label for a jump table, written like a constant: one int32 for each of the labels `targets[first..+count)`, its
-   * distance from the table's first byte. May write an island, so it is called between instructions.
+   * distance from the table's first byte. May write an island, so it is called between instructions. The jump should
+   * follow within a few instructions, and `endFlow` behind it: a table too long to be jumped around is written there.
    */
   jumpTable(targets: Int32Array, first: number, count: number): number {
-    this.ensureRoom(count * 4);
+    this.ensureRoom(2 * this.isa.maxInstructionSize);
     const label = this.newLabel();
     this.pool.addTable(label, targets, first, count);
+    this.openTableBytes = count * 4;
     return label;
+  }
+
+  override endFlow(): void {
+    super.endFlow();
+    this.openTableBytes = 0;
   }
 
   /** A label for an out-of-line trap of `kind`, which is recorded with `wasmOffset`. */
@@ -105,12 +115,9 @@ export abstract class IslandBuffer extends BranchBuffer {
     const fixups = this.fixups;
     const end = this.length + this.margin + fixups.veneerBytes;
     if (end > fixups.soonestVeneer || this.forceVeneers) this.ensureRoom(0);
-    else if (fixups.soonestRigid !== NO_DEADLINE && end + this.pendingBytes() > fixups.soonestRigid) {
+    else if (fixups.soonestRigid !== NO_DEADLINE && end + this.rigidBytes() > fixups.soonestRigid) {
       this.ensureRoom(0);
-    } else if (
-      this.islandLimit !== NO_DEADLINE &&
-      fixups.veneerBytes + this.pendingBytes() > this.islandLimit
-    ) {
+    } else if (this.islandLimit !== NO_DEADLINE && this.jumpedBytes() > this.islandLimit) {
       this.ensureRoom(0);
     }
   }
@@ -133,13 +140,22 @@ export abstract class IslandBuffer extends BranchBuffer {
     const fixups = this.fixups;
     const end = this.length + this.margin + extra + fixups.veneerBytes;
     if (end > fixups.soonestVeneer) return false;
-    const island = this.pendingBytes();
-    return end + island <= fixups.soonestRigid && fixups.veneerBytes + island <= this.islandLimit;
+    return end + this.rigidBytes() <= fixups.soonestRigid && this.jumpedBytes() <= this.islandLimit;
   }
 
   /** Bytes of the traps, constants and tables that wait. */
   protected pendingBytes(): number {
     return this.pool.pendingBytes + (this.trapLabel.length - this.pendingTrap) * this.isa.trapSize;
+  }
+
+  /** The same up to where the last of them begins. */
+  private rigidBytes(): number {
+    return this.pendingBytes() - this.pool.lastTableBytes;
+  }
+
+  /** Bytes of the island that a jump might have to be taken around. */
+  private jumpedBytes(): number {
+    return this.fixups.veneerBytes + this.pendingBytes() - this.openTableBytes;
   }
 
   /** Settled state, exact deadlines. Writes one island; afterwards the invariant holds with `extra` bytes. */
@@ -154,9 +170,9 @@ export abstract class IslandBuffer extends BranchBuffer {
       this.isa.writeJump(this.bytes, start, forms.length - 1);
       this.length += form.size;
     }
-    this.sweep(start + worst, this.forceVeneers);
+    this.sweep(this.length + worst, this.forceVeneers);
     this.writeTraps();
-    this.writePool();
+    this.writePool(jumpAround && worst > this.islandLimit && this.openTableBytes > 0);
     this.settle();
     this.fixups.recomputeSoonest();
     while (this.length + this.margin + extra + this.fixups.veneerBytes > this.fixups.soonestVeneer) {
@@ -192,7 +208,7 @@ export abstract class IslandBuffer extends BranchBuffer {
             if (force) continue;
             break;
           }
-          this.writeVeneer(i);
+          this.writeVeneer(i, threshold);
           again = true;
         }
       }
@@ -212,15 +228,16 @@ export abstract class IslandBuffer extends BranchBuffer {
     return false;
   }
 
-  /** Sends fixup `i` to a veneer: one that was written for the same target if it reaches it, or a new one. */
-  private writeVeneer(i: number): void {
+  /**
+   * Sends fixup `i` to a veneer: one that was written for the same target if it reaches it, or a new one, which will
+   * not miss its own deadline before `threshold`.
+   */
+  private writeVeneer(i: number, threshold: number): void {
     const fixups = this.fixups;
     const labels = this.labels;
     const kindIndex = fixups.kind[i];
     const kind = this.isa.kinds[kindIndex];
-    const veneer = kind.veneer;
     const label = labels.root(fixups.label[i]);
-    if (veneer === null) throw new Error(`${kind.name} at ${fixups.offset[i]} has no veneer`);
     const known = labels.veneerOffset.data[label];
     if (known >= 0 && fixups.reach[labels.veneerKind.data[label]] > fixups.reach[kindIndex]) {
       const displacement = known + fixups.addend[i] - fixups.offset[i];
@@ -230,6 +247,7 @@ export abstract class IslandBuffer extends BranchBuffer {
         return;
       }
     }
+    const veneer = veneerTo(this.isa, kind, this.length, labels.offset.data[label], threshold);
     this.alignWithFill(veneer.align);
     const at = this.length;
     this.reserve(veneer.size);
@@ -257,9 +275,11 @@ export abstract class IslandBuffer extends BranchBuffer {
     }
   }
 
-  protected writePool(): void {
+  /** Writes what waits in the pool, `butLastTable`: without the last table, which goes on waiting. */
+  protected writePool(butLastTable = false): void {
     const pool = this.pool;
-    if (!pool.hasPending()) return;
+    const tables = pool.tableLabel.length - (butLastTable ? 1 : 0);
+    if (pool.pendingConstant === pool.label.length && pool.pendingTable === tables) return;
     this.poolWritten = true;
     this.alignWithFill(Math.max(this.isa.poolAlign, pool.largestAlign));
     const start = this.length;
@@ -272,7 +292,7 @@ export abstract class IslandBuffer extends BranchBuffer {
         for (let w = 0; w < size; w++) this.put4(pool.words.data[first + w]);
       }
     }
-    for (let t = pool.pendingTable; t < pool.tableLabel.length; t++) {
+    for (let t = pool.pendingTable; t < tables; t++) {
       const end = t + 1 < pool.tableLabel.length ? pool.tableFirst.data[t + 1] : pool.targets.length;
       this.bindFinal(pool.tableLabel.data[t]);
       const table = this.length;
@@ -282,8 +302,9 @@ export abstract class IslandBuffer extends BranchBuffer {
       }
     }
     pool.pendingConstant = pool.label.length;
-    pool.pendingTable = pool.tableLabel.length;
-    pool.pendingBytes = 0;
+    pool.pendingTable = tables;
+    pool.pendingBytes = butLastTable ? pool.lastTableBytes : 0;
+    pool.lastTableBytes = pool.pendingBytes;
     this.dataRangeRows.push(start);
     this.dataRangeRows.push(this.length);
     if (this.isa.poolAlign > 16) this.alignWithFill(this.isa.poolAlign);
@@ -305,7 +326,7 @@ export abstract class IslandBuffer extends BranchBuffer {
         const label = this.labels.root(fixups.label[i]);
         if (this.labels.offset.data[label] < 0 && this.labels.symbol.data[label] >= 0) continue;
         if (this.labels.offset.data[label] < 0) throw new Error(`label ${label} is used and never bound`);
-        this.writeVeneer(i);
+        this.writeVeneer(i, 0);
       }
     }
   }

@@ -14,7 +14,7 @@
 //
 // A gap of a MiB or more starts a new run, which the object writer makes a section of its own. No gap is materialised.
 import { IntColumn } from '../support/int_column.ts';
-import { fits, islandCosts } from './fixup_kinds.ts';
+import { fits, islandCosts, veneerTo } from './fixup_kinds.ts';
 import type { FixupIsa } from './fixup_kinds.ts';
 import { FixupRow } from './function_code.ts';
 import type { FunctionCode } from './function_code.ts';
@@ -397,7 +397,7 @@ export class TextLayout {
             if (!force) break;
             if (state !== State.Forced) continue;
           }
-          this.veneerFor(i, blocks);
+          this.veneerFor(i, blocks, threshold);
           again = true;
           any = true;
         }
@@ -412,7 +412,7 @@ export class TextLayout {
   }
 
   /** Sends fixup `i` to a veneer in reach, or to a new one in the island whose block is `island`. */
-  private veneerFor(i: number, island: number): void {
+  private veneerFor(i: number, island: number, threshold: number): void {
     const kindIndex = this.kind.data[i];
     const kind = this.isa.kinds[kindIndex];
     const symbol = this.symbol.data[i];
@@ -425,8 +425,7 @@ export class TextLayout {
         return;
       }
     }
-    const veneer = kind.veneer;
-    if (veneer === null) throw new Error(`${kind.name} misses its deadline and has no veneer`);
+    const veneer = veneerTo(this.isa, kind, this.end, this.symbolOffset[symbol], threshold);
     const at = alignUp(this.end, veneer.align);
     if (this.blockBytes.length === island) this.pushBlock(at, new Uint8Array(256), new Int32Array(0));
     const local = at - this.blockOffset[island];

@@ -81,8 +81,11 @@ export class Merger {
     const from = state.rangeFrom.data;
     let x = state.bundleFirst.data[a];
     let y = state.bundleFirst.data[b];
-    state.bundleFirst.data[a] = -1;
-    state.bundleLast.data[a] = -1;
+    if (this.isBefore(state, a, b)) x = -1;
+    else {
+      state.bundleFirst.data[a] = -1;
+      state.bundleLast.data[a] = -1;
+    }
     while (x >= 0 || y >= 0) {
       if (y < 0 || (x >= 0 && from[x] < from[y])) {
         const after = next[x];
@@ -100,7 +103,13 @@ export class Merger {
     this.count[a] += this.count[b];
   }
 
+  /** Whether all ranges of `a` end before those of `b` begin, so that a long chain of copies costs little to join. */
+  private isBefore(state: State, a: number, b: number): boolean {
+    return state.rangeTo.data[state.bundleLast.data[a]] <= state.rangeFrom.data[state.bundleFirst.data[b]];
+  }
+
   private disjoint(state: State, a: number, b: number): boolean {
+    if (this.isBefore(state, a, b)) return true;
     const next = state.rangeNext.data;
     const from = state.rangeFrom.data;
     const to = state.rangeTo.data;

@@ -261,7 +261,7 @@ describe('random layouts', () => {
       islands += built.islands;
       if (built.cleared > 0) cleared++;
     }
-    assert.ok(cleared < 60, `${cleared} programs with functions too long for their calls`);
+    assert.ok(cleared < 70, `${cleared} programs with functions too long for their calls`);
     assert.ok(veneers > 1000 && islands > 1000, `${veneers} veneers, ${islands} islands`);
   });
 

@@ -149,6 +149,7 @@ export function emit(buffer: CodeBuffer, fn: ToyFunction): FunctionCode {
   const bare = (op: Op): void => {
     if (wide) buffer.put4(op);
     else buffer.put1(op);
+    buffer.endFlow();
     buffer.afterInstruction();
   };
   for (let b = 0; b < fn.length; b++) {
@@ -199,6 +200,7 @@ export function emit(buffer: CodeBuffer, fn: ToyFunction): FunctionCode {
         buffer.useLabelAt(buffer.length + 4, table, Kind.Load12, addend);
         header(Op.Table, targets.length, end.variable);
         buffer.put4(0);
+        buffer.endFlow();
         buffer.afterInstruction();
         break;
       }
@@ -208,6 +210,7 @@ export function emit(buffer: CodeBuffer, fn: ToyFunction): FunctionCode {
       case 'trap':
         buffer.addTrap(buffer.length, end.kind, wasmOffsetOfStep(b, steps.length));
         buffer.put4(Op.Trap | (end.kind << 8));
+        buffer.endFlow();
         buffer.afterInstruction();
         break;
     }

@@ -387,11 +387,13 @@ export class A64Emitter implements EmitHooks {
           this.unwindHere(Unwind.CfaOffset, 0, 0);
         }
         enc(buffer, A.Ret, 0, 0, 0);
+        buffer.endFlow();
         this.restoreUnwind();
         return;
       case P.Trap:
         buffer.addTrap(buffer.length, vcode.trap[raw], loc);
         buffer.put4(vcode.trap[raw]);
+        buffer.endFlow();
         return;
       case P.TrapIf:
         buffer.condJump(this.condition(imm, at, end), buffer.deferTrap(vcode.trap[raw], loc));
@@ -412,6 +414,7 @@ export class A64Emitter implements EmitHooks {
       }
       case P.JumpTable:
         enc(buffer, A.Br, 0, operandLoc[at], 0);
+        buffer.endFlow();
         return;
       case P.InstanceAddress:
         encAddImm(buffer, operandLoc[at], Reg.X28, imm);
@@ -493,6 +496,7 @@ export class A64Emitter implements EmitHooks {
       else if (x === P.TailCallRef) this.enterFunc(Reg.X17, 0);
       enc(buffer, A.Br, 0, Reg.X17, 0);
     }
+    buffer.endFlow();
     this.restoreUnwind();
   }
 

@@ -396,6 +396,7 @@ export class X64Emitter implements EmitHooks {
         this.epilogue();
         if (this.argBytes === 0) encNone(buffer, X.Ret);
         else encNone(buffer, X.RetN, this.argBytes);
+        buffer.endFlow();
         this.restoreUnwind();
         return;
       case P.Trap:
@@ -403,6 +404,7 @@ export class X64Emitter implements EmitHooks {
         buffer.reserve(3);
         buffer.isa.writeTrap(buffer.bytes, buffer.length, vcode.trap[raw]);
         buffer.length += 3;
+        buffer.endFlow();
         return;
       case P.TrapCC:
         this.trapIf(imm, buffer.deferTrap(vcode.trap[raw], loc));
@@ -428,6 +430,7 @@ export class X64Emitter implements EmitHooks {
         encRM(buffer, X.Movsxd, Reg.R11, operandLoc[at + 1], operandLoc[at], 2, 0);
         encRR(buffer, X.Add + AluForm.Rm + 1, Reg.R11, operandLoc[at + 1]);
         encRR(buffer, X.JmpM, 0, Reg.R11);
+        buffer.endFlow();
         return;
       case P.SetBool:
         encRR(buffer, X.Setcc, 0, operandLoc[at], imm);
@@ -639,6 +642,7 @@ export class X64Emitter implements EmitHooks {
       default:
         encRR(buffer, X.JmpM, 0, Reg.R10);
     }
+    buffer.endFlow();
     this.restoreUnwind();
     if (moved) this.unwindHere(Unwind.Saved, DWARF_RETURN_ADDRESS, -(8 + this.argBytes));
   }
