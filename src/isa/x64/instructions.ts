@@ -123,6 +123,9 @@ export const enum X {
   Sbb = 190,
   /** imm8: predicate (Cmp8) */
   Cmps = 192,
+  /** cmp, test m8, imm8 */
+  CmpI8 = 196,
+  TestI8 = 197,
   FirstPseudo = 200,
 }
 
@@ -319,6 +322,18 @@ both(X.Adc, 'adc', 0x13, { role: Role.DefUseRm });
 both(X.Sbb, 'sbb', 0x1b, { role: Role.DefUseRm });
 both(X.Test, 'test', 0x85, { fmt: Fmt.Mr, role: Role.UseRm });
 both(X.TestI, 'test', 0xf7, { fmt: Fmt.M, role: Role.Use, digit: 0, imm: ImmKind.I32 });
+for (const [id, mnemonic, opcode, digit] of [
+  [X.CmpI8, 'cmp', 0x80, 7],
+  [X.TestI8, 'test', 0xf6, 0],
+] as const)
+  set(id, mnemonic, opcode, {
+    fmt: Fmt.M,
+    role: Role.Use,
+    digit,
+    imm: ImmKind.I8,
+    rm: RegKind.G8,
+    only: 'mem',
+  });
 both(X.Mov, 'mov', 0x8b, { role: Role.DefRm });
 both(X.MovStore, 'mov', 0x89, { fmt: Fmt.Mr, role: Role.UseRm, only: 'mem' });
 set(X.MovStore8, 'mov', 0x88, {

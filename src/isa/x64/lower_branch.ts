@@ -3,8 +3,8 @@
 // `flagsOf` writes the instruction that sets the flags for a truth value and tells the condition; its user follows at
 // once, nothing in between touches flags (copies and constants of the allocator do not).
 import type { Value } from '../../ir/func.ts';
-import { Op } from '../../ir/opcodes.ts';
-import { FloatCC, IntCC, Type } from '../../ir/types.ts';
+import { memAccess, Op } from '../../ir/opcodes.ts';
+import { Access, FloatCC, IntCC, Type } from '../../ir/types.ts';
 import { RegClass } from '../../regalloc/door.ts';
 import { upperBound } from '../bounds.ts';
 import { Opnd, RawFlag } from '../vcode.ts';
@@ -45,6 +45,20 @@ const SWAPPED = Int32Array.of(
   IntCC.GeU,
 );
 
+/** Unsigned conditions of the signed ones. */
+const UNSIGNED = Int32Array.of(
+  IntCC.Eq,
+  IntCC.Ne,
+  IntCC.LtU,
+  IntCC.GeU,
+  IntCC.LtU,
+  IntCC.GeU,
+  IntCC.GtU,
+  IntCC.LeU,
+  IntCC.GtU,
+  IntCC.LeU,
+);
+
 /** The opposite condition; the two float conditions are each other's. */
 export const invert = (cc: number): number => cc ^ 1;
 
@@ -75,8 +89,11 @@ export function flagsOf(l: L, value: Value): number {
       return CC.NE ^ flip;
     }
   }
-  const reg = l.reg(v);
-  useRm(l, X.Test, reg, left.setReg(reg));
+  if (byteCompare(l, v, 0, IntCC.Ne) < 0) {
+    const rm = operandRm(l, v, 0, left);
+    if (rm.isMem) useRmImm(l, X.Cmp + AluForm.Imm, rm, 0);
+    else useRm(l, X.Test, rm.vreg, rm);
+  }
   return CC.NE ^ flip;
 }
 
@@ -93,6 +110,8 @@ function compare(l: L, v: Value, fold: boolean): number {
     cc = SWAPPED[cc];
   }
   if (isImm32(l, b)) {
+    const narrow = fold ? byteCompare(l, a, f.imm[b], cc) : -1;
+    if (narrow >= 0) return narrow;
     if (isZero(l, b)) {
       if (fold && f.op[a] === Op.And && l.single(a) && cc !== IntCC.LtU && cc !== IntCC.GeU) testAnd(l, a);
       else {
@@ -122,12 +141,42 @@ function compare(l: L, v: Value, fold: boolean): number {
   return INT_CC[cc];
 }
 
+/** Whether `value` is a load of one byte that may be done here: zero-extended (U8), or sign-extended (S8). */
+function isByteLoad(l: L, value: Value, access: Access): boolean {
+  const f = l.func;
+  return f.op[value] === Op.Load && memAccess(f.imm[value]) === access && l.sinkable(value);
+}
+
+/**
+ * cmp m8, imm8 where that says the same as a comparison of the extended byte: its condition, or -1. Both sides of a
+ * comparison of zero-extended bytes are below 256, so it may be signed or unsigned.
+ */
+function byteCompare(l: L, load: Value, imm: number, cc: number): number {
+  const signed = cc === IntCC.LtS || cc === IntCC.GeS || cc === IntCC.GtS || cc === IntCC.LeS;
+  let condition = INT_CC[cc];
+  if (imm >= 0 && imm <= 255 && isByteLoad(l, load, Access.U8)) {
+    if (signed) condition = INT_CC[UNSIGNED[cc]];
+  } else {
+    const keeps = signed || cc === IntCC.Eq || cc === IntCC.Ne;
+    if (!keeps || imm < -128 || imm > 127 || !isByteLoad(l, load, Access.S8)) return -1;
+  }
+  useRmImm(l, X.CmpI8, left.setLoad(l, load), (imm << 24) >> 24);
+  return condition;
+}
+
 /** test of the operands of an And that nobody else needs. */
 function testAnd(l: L, and: Value): void {
   const f = l.func;
   const w = wide(l, and);
   const b = f.arg(and, 1);
   if (isImm32(l, b)) {
+    const a = f.arg(and, 0);
+    const imm = f.imm[b];
+    // The sign of the result is clear in both widths.
+    if (imm >= 0 && imm <= 127 && (isByteLoad(l, a, Access.U8) || isByteLoad(l, a, Access.S8))) {
+      useRmImm(l, X.TestI8, left.setLoad(l, a), imm);
+      return;
+    }
     useRmImm(l, X.TestI + w, operandRm(l, f.arg(and, 0), w, left), f.imm[b]);
     return;
   }
