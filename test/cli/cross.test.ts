@@ -1,7 +1,7 @@
 // Cross builds: which C compiler --target picks, what the command says where there is none, and static musl programs for
 // both instruction sets, run.
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { emptyFolder, execute, output, wasm2native } from '../support/command.ts';
 import { need, skipBecause } from '../support/need.ts';
@@ -89,6 +89,19 @@ describe('the C compiler for a target', function () {
     }
     assert.match(said(`${foreign}-musl`, ['musl-gcc', 'cc', 'clang']), /no C compiler for/);
     assert.match(said('aarch64-macos', ['cc', 'clang', 'gcc']), /no C compiler for/);
+  });
+
+  it('is not asked for where the program could not be run', () => {
+    const targets = [`${ownIsa}-macos`];
+    if (!existsSync(`/proc/sys/fs/binfmt_misc/qemu-${foreignIsa}`)) targets.push(foreign);
+    for (const target of targets) {
+      const outcome = wasm2native(['run', '--target', target, hello]);
+      assert.deepEqual([outcome.status, outcome.stdout], [1, '']);
+      assert.equal(
+        outcome.stderr,
+        `wasm2native: run: this machine does not run programs for ${target}; build without "run" makes them\n`,
+      );
+    }
   });
 
   it('has no --static on macOS', () => {
