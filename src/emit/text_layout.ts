@@ -112,6 +112,9 @@ export class TextLayout {
   private nextSymbol = -1;
   private nextReached = 0;
 
+  /** Space for islands to come: each takes what it needs and leaves the rest. */
+  private slab: Uint8Array = new Uint8Array(0);
+
   private readonly veneerBlock = new IntColumn(64);
   private readonly veneerLocal = new IntColumn(64);
   private readonly veneerKind = new IntColumn(64);
@@ -406,7 +409,9 @@ export class TextLayout {
     if (this.blockBytes.length > blocks) {
       this.islandCount++;
       const length = this.end - this.blockOffset[blocks];
-      this.blockBytes[blocks] = this.blockBytes[blocks].subarray(0, length);
+      const bytes = this.blockBytes[blocks];
+      this.blockBytes[blocks] = bytes.subarray(0, length);
+      this.slab = bytes.subarray(length);
     }
     return any;
   }
@@ -427,12 +432,12 @@ export class TextLayout {
     }
     const veneer = veneerTo(this.isa, kind, this.end, this.symbolOffset[symbol], threshold);
     const at = alignUp(this.end, veneer.align);
-    if (this.blockBytes.length === island) this.pushBlock(at, new Uint8Array(256), new Int32Array(0));
+    if (this.blockBytes.length === island) this.pushBlock(at, this.slab, NO_ROWS);
     const local = at - this.blockOffset[island];
     let bytes = this.blockBytes[island];
     if (local + veneer.size > bytes.length) {
-      const grown = new Uint8Array(Math.max(bytes.length * 2, local + veneer.size));
-      grown.set(bytes);
+      const grown = new Uint8Array(Math.max(bytes.length * 2, SLAB_BYTES));
+      grown.set(bytes.subarray(0, local));
       this.blockBytes[island] = grown;
       bytes = grown;
     }
@@ -489,6 +494,9 @@ export class TextLayout {
     };
   }
 }
+
+const SLAB_BYTES = 1 << 16;
+const NO_ROWS = new Int32Array(0);
 
 /** What a waiting fixup is. */
 const enum State {
