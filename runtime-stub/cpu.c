@@ -5,17 +5,34 @@
 #include "w2n_cpu.h"
 
 #if defined(__x86_64__)
+#include <cpuid.h>
+
+/* Bits of the register state that the system saves (XCR0): SSE and AVX, and AVX-512's. */
+#define STATE_AVX 0x06u
+#define STATE_AVX512 0xe6u
+
+static uint32_t saved_state(void) {
+  uint32_t low, high;
+  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return low;
+}
+
+static bool has_all(uint32_t have, uint32_t bits) { return (have & bits) == bits; }
+
+/* The levels of the x86-64 psABI, as far as they name instructions that the compiler uses. By CPUID itself: what libgcc
+   has for it (__builtin_cpu_supports) is 4 KiB. */
 static bool has_level(uint32_t level) {
-  __builtin_cpu_init();
-  if (level >= 2 && !(__builtin_cpu_supports("ssse3") && __builtin_cpu_supports("sse4.1") &&
-                      __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt")))
-    return false;
-  if (level >= 3 && !(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-                      __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma")))
-    return false;
-  return level < 4 || (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                       __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-                       __builtin_cpu_supports("avx512vl"));
+  uint32_t a, b, c, d, ext_c;
+  if (level < 2) return true;
+  if (!__get_cpuid(1, &a, &b, &c, &d)) return false;
+  if (!has_all(c, bit_SSSE3 | bit_SSE4_1 | bit_SSE4_2 | bit_POPCNT)) return false;
+  if (level < 3) return true;
+  if (!has_all(c, bit_OSXSAVE | bit_AVX | bit_FMA) || !has_all(saved_state(), STATE_AVX)) return false;
+  if (!__get_cpuid(0x80000001, &a, &b, &ext_c, &d) || !has_all(ext_c, bit_LZCNT)) return false;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !has_all(b, bit_AVX2 | bit_BMI | bit_BMI2)) return false;
+  if (level < 4) return true;
+  return has_all(saved_state(), STATE_AVX512) &&
+         has_all(b, bit_AVX512F | bit_AVX512BW | bit_AVX512CD | bit_AVX512DQ | bit_AVX512VL);
 }
 #elif defined(__linux__)
 static bool has_level(uint32_t level) {

@@ -313,7 +313,9 @@ export class ModuleCompiler {
     const closed = this.layout.closedTable.includes(1) ? HeaderFlag.Closed : 0;
     const checked = bounds === 'checked' ? HeaderFlag.Checked : 0;
     const gs = memoryBase === 'gs' ? HeaderFlag.Gs : 0;
-    return closed | checked | gs | (isa << HeaderFlag.IsaShift);
+    return (
+      closed | checked | gs | (isa << HeaderFlag.IsaShift) | (this.compiler.level << HeaderFlag.LevelShift)
+    );
   }
 }
 

@@ -58,6 +58,8 @@ export interface CompiledFunction {
 
 /** Compiles functions one after another with one set of buffers. */
 export interface FunctionCompiler {
+  /** Instruction set level that the code needs (`-march`), as the header has it: of the x86-64 psABI, or n of ARMv8.n. */
+  readonly level: number;
   compileFunction(func: Func): CompiledFunction;
   /** C -> wasm: `uint32_t enter(inst, func, vals, call_thunk, stack_top, entry_sp)`. */
   enter(): CompiledFunction;

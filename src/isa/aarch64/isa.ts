@@ -19,6 +19,7 @@ import { SharedBases } from './shared_bases.ts';
 import { A64Thunks } from './thunks.ts';
 
 class A64Compiler implements FunctionCompiler {
+  readonly level: number;
   private readonly vcode = new VCode(clobberMasks());
   private readonly buffer: CodeBuffer;
   private readonly lowering: Lowering<A64Target>;
@@ -33,7 +34,7 @@ class A64Compiler implements FunctionCompiler {
     fixupIsa: FixupIsa,
   ) {
     if (options.memoryBase === 'gs') throw new RangeError('aarch64 has no segment registers');
-    parseMarch(options.march);
+    this.level = parseMarch(options.march).level;
     this.target = {
       module: context,
       convention: new CallingConvention(context.signatures, WASM_REGS),

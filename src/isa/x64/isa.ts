@@ -17,6 +17,7 @@ import { CLOBBER_MASKS, DWARF_REG, DWARF_RETURN_ADDRESS, machineEnv, Reg, WASM_R
 import { X64Thunks } from './thunks.ts';
 
 class X64Compiler implements FunctionCompiler {
+  readonly level: number;
   private readonly vcode = new VCode(CLOBBER_MASKS);
   private readonly buffer: CodeBuffer;
   private readonly lowering: Lowering<X64Target>;
@@ -31,8 +32,10 @@ class X64Compiler implements FunctionCompiler {
     fixupIsa: FixupIsa,
   ) {
     const gs = options.memoryBase === 'gs';
+    const features = parseMarch(options.march);
+    this.level = features.level;
     this.target = {
-      features: parseMarch(options.march),
+      features,
       gs,
       module: context,
       convention: new CallingConvention(context.signatures, WASM_REGS),
