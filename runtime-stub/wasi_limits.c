@@ -66,7 +66,7 @@ static const uint16_t basic[] = {
     SYS_close, SYS_fstat, SYS_fcntl, SYS_ppoll, SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep,
     SYS_nanosleep, SYS_getrandom, SYS_sched_yield, SYS_exit, SYS_exit_group, SYS_rt_sigreturn, SYS_rt_sigaction,
     SYS_rt_sigprocmask, SYS_sigaltstack, SYS_munmap, SYS_mremap, SYS_madvise, SYS_brk, SYS_futex, SYS_restart_syscall,
-    SYS_gettid, SYS_getpid, SYS_tgkill, SYS_fsync, SYS_fdatasync, SYS_fadvise64, SYS_dup3,
+    SYS_gettid, SYS_getpid, SYS_fsync, SYS_fdatasync, SYS_fadvise64, SYS_dup3,
     SYS_newfstatat, /* what some libraries make of fstat */
 #ifdef SYS_poll
     SYS_poll,
@@ -142,6 +142,7 @@ const char *wasi_install_seccomp(const w2n_wasi *c) {
   allow_if(&p, SYS_ioctl, 1, IF_EQUAL, READABLE, true);
   allow_if(&p, SYS_ioctl, 1, IF_EQUAL, WINDOW_SIZE, true); /* Is it a terminal? */
   allow_if(&p, SYS_socket, 0, IF_EQUAL, UNIX_FAMILY, true); /* wasi_plug; it cannot be connected. */
+  allow_if(&p, SYS_tgkill, 0, IF_EQUAL, (uint32_t)getpid(), true); /* abort */
   emit(&p, RETURN, REFUSE, 0, 0);
   filter f = {p.n, p.code};
   if (p.n > RULES || prctl(NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(SET_SECCOMP, FILTER_MODE, &f) != 0)

@@ -124,7 +124,69 @@ static bool changes_for_good(const operation *op) {
   return op->run == rename_to || op->run == rename_across || op->run == remove_dir || op->run == unlink_it;
 }
 
+/* Hard links and renames from grant to grant: inside both they work, neither way leads out, and rights hold. */
+static void across(void) {
+  static const char *const out[] = {"../outside/secret", "../grant/file", "..", "/etc/passwd", "back/../../outside/secret"};
+  i32 source, target;
+  CHECK(path_create_directory(SECOND, PATH("back")), OK);
+  for (size_t i = 0; i < COUNT(out); i++) {
+    CHECK(path_link(SECOND, 0, PATH(out[i]), GRANT, PATH2("stolen")), NOTCAPABLE);
+    CHECK(path_link(SECOND, FOLLOW, PATH(out[i]), GRANT, PATH2("stolen")), NOTCAPABLE);
+    CHECK(path_link(GRANT, 0, PATH2("file"), SECOND, PATH(out[i])), NOTCAPABLE);
+    CHECK(path_rename(SECOND, PATH(out[i]), GRANT, PATH2("stolen")), NOTCAPABLE);
+    CHECK(path_rename(GRANT, PATH2("file"), SECOND, PATH(out[i])), NOTCAPABLE);
+    CHECK(path_symlink(PATH2("file"), SECOND, PATH(out[i])), NOTCAPABLE);
+  }
+  /* A file with a name in each. */
+  CHECK(path_link(GRANT, 0, PATH("file"), SECOND, PATH2("hard")), OK);
+  CHECK(path_filestat_get(SECOND, 0, PATH("hard"), OUT), OK);
+  CHECK(load64(area + 24), 2);
+  uint64_t inode = load64(area + 8);
+  CHECK(path_link(SECOND, FOLLOW, PATH("hard"), GRANT, PATH2("in/hard")), OK);
+  CHECK(path_filestat_get(GRANT, 0, PATH("in/hard"), OUT), OK);
+  CHECK(load64(area + 8) == inode, true);
+  CHECK(path_rename(SECOND, PATH("hard"), GRANT, PATH2("in/deep/hard")), OK);
+  CHECK(path_filestat_get(SECOND, 0, PATH("hard"), OUT), NOENT);
+  /* A link out stays one wherever it is linked or moved; one that stays inside leads out when it is moved up. */
+  CHECK(path_link(GRANT, 0, PATH("out_file"), SECOND, PATH2("out_file")), OK);
+  CHECK(path_open(SECOND, FOLLOW, PATH("out_file"), 0, R_READ, 0, 0, OUT), NOTCAPABLE);
+  CHECK(path_link(SECOND, FOLLOW, PATH("out_file"), GRANT, PATH2("stolen")), NOTCAPABLE);
+  CHECK(path_symlink(PATH2("../../file"), GRANT, PATH("in/deep/moves")), OK);
+  CHECK(try_open("in/deep/moves", FOLLOW, 0, R_READ), OK);
+  CHECK(path_rename(GRANT, PATH("in/deep/moves"), GRANT, PATH2("in/moves")), OK);
+  CHECK(try_open("in/moves", FOLLOW, CREAT, R_READ | R_WRITE), NOTCAPABLE);
+  CHECK(path_filestat_get(GRANT, FOLLOW, PATH("in/moves"), OUT), NOTCAPABLE);
+  /* A directory that is moved up while it is open: ".." from it is counted from where it was opened, if that. */
+  CHECK(path_open(GRANT, 0, PATH("in/deep"), DIRECTORY, R_ALL & 0x7fffe00, R_ALL, 0, OUT), OK);
+  source = (i32)load32(area);
+  CHECK(path_open(source, FOLLOW, PATH("../moves"), 0, R_READ, 0, 0, OUT), NOTCAPABLE);
+  CHECK(path_open(source, FOLLOW, PATH(".."), DIRECTORY, 0, 0, 0, OUT), NOTCAPABLE);
+  CHECK(path_rename(GRANT, PATH("in/deep"), SECOND, PATH2("deep")), OK);
+  CHECK(path_open(source, FOLLOW, PATH("../second_file"), 0, R_READ, 0, 0, OUT), NOTCAPABLE);
+  CHECK(path_filestat_get(source, 0, PATH("hard"), OUT), OK);
+  CHECK(path_rename(SECOND, PATH("deep"), GRANT, PATH2("in/deep")), OK);
+  /* Without the rights at either end nothing is linked or moved. */
+  CHECK(path_open(GRANT, 0, PATH("."), DIRECTORY, R_ALL & 0x7fffe00, R_ALL, 0, OUT), OK);
+  target = (i32)load32(area);
+  CHECK(fd_fdstat_set_rights(source, R_ALL & 0x7bffe00 & ~((i64)1 << 11 | (i64)1 << 16), R_ALL), OK);
+  CHECK(path_link(source, 0, PATH("hard"), target, PATH2("stolen")), NOTCAPABLE);
+  CHECK(path_rename(source, PATH("hard"), target, PATH2("stolen")), NOTCAPABLE);
+  CHECK(path_link(target, 0, PATH("file"), source, PATH2("other")), OK);
+  CHECK(path_unlink_file(source, PATH("other")), OK);
+  CHECK(fd_fdstat_set_rights(target, R_ALL & 0x7bffe00 & ~((i64)1 << 12 | (i64)1 << 17), R_ALL), OK);
+  CHECK(path_link(GRANT, 0, PATH("file"), target, PATH2("stolen")), NOTCAPABLE);
+  CHECK(path_rename(GRANT, PATH("file"), target, PATH2("stolen")), NOTCAPABLE);
+  CHECK(fd_close(source), OK);
+  CHECK(fd_close(target), OK);
+  CHECK(path_unlink_file(GRANT, PATH("in/deep/hard")), OK);
+  CHECK(path_unlink_file(GRANT, PATH("in/hard")), OK);
+  CHECK(path_unlink_file(GRANT, PATH("in/moves")), OK);
+  CHECK(path_unlink_file(SECOND, PATH("out_file")), OK);
+  CHECK(path_remove_directory(SECOND, PATH("back")), OK);
+}
+
 void scenario(void) {
+  across();
   for (size_t i = 0; i < COUNT(through); i++) {
     for (size_t k = 0; k < COUNT(following); k++) run(&following[k], through[i], NOTCAPABLE);
     for (size_t k = 0; k < COUNT(others); k++) run(&others[k], through[i], NOTCAPABLE);

@@ -259,6 +259,23 @@ static void renumbering(void) {
   CHECK(fd_renumber(a, GRANT), OK);
   CHECK(fd_prestat_get(GRANT, OUT), BADF);
   CHECK(stat_path(0, "ra"), OK);
+  /* Onto itself, from a directory onto a file, and onto a standard stream and back: what was there is closed. */
+  CHECK(fd_renumber(GRANT, GRANT), OK);
+  CHECK(stat_path(0, "ra"), OK);
+  CHECK(open_at(GRANT, 0, "rb", 0, R_RW, 0, &b), OK);
+  CHECK(fd_renumber(GRANT, b), OK);
+  CHECK(path_filestat_get(b, 0, PATH("ra"), OUT), OK);
+  CHECK(stat_path(0, "ra"), BADF);
+  CHECK(fd_renumber(b, GRANT), BADF);
+  CHECK(path_open(b, 0, PATH("rb"), 0, R_RW, 0, 0, OUT), OK);
+  a = (i32)load32(area);
+  CHECK(a, GRANT);
+  CHECK(fd_renumber(a, 0), OK);
+  CHECK(read_text(0, 1, &done), OK);
+  CHECK(*at(area + DATA), 'B');
+  CHECK(fd_renumber(0, b), OK);
+  CHECK(read_text(0, 1, &done), BADF);
+  CHECK(fd_seek(b, 0, 0, OUT), OK);
 }
 
 static void streams(void) {
