@@ -45,6 +45,7 @@ export function escapeTree(dir: string): void {
     chain_d2: '../outside',
     dangling_out: '../outside/missing',
     'in/up_dir': '../../outside',
+    'in/abs_dir': at('outside'),
     'in/up_root': '../..',
     'in/deep/up': '../../..',
     root: '/',

@@ -6,17 +6,18 @@
 
 enum { SECOND = 4 };
 
-/* These lead out before their last component: every operation refuses. */
+/* Whoever breaks what this tests runs it, too, perhaps as root: nothing here names what a host needs.
+ * These lead out before their last component: every operation refuses. */
 static const char *const through[] = {
     "..", "../", "./..", "../.", "../..", "../outside", "../outside/secret", "in/../..", "in/../../outside/secret",
-    "in/..//../outside/secret", "in/./../../grant/file", "../grant/file", "/", "/etc/passwd", "//", "/..", "/.",
+    "in/..//../outside/secret", "in/./../../grant/file", "../grant/file", "/", "/wasm2native-none", "//", "/..", "/.",
     "out_dir/secret", "out_dir/.", "out_dir/..", "out_dir/../grant/file", "out_dir/new", "abs_dir/secret",
-    "abs_dir/.", "abs_dir/dir/inner", "chain_dir/secret", "in/up_dir/secret", "in/up_root/outside/secret",
-    "in/deep/up/outside/secret", "root/etc/passwd", "self_up/../../outside/secret", "in/deep/../../../outside/secret",
+    "abs_dir/.", "abs_dir/dir/inner", "in/abs_dir/secret", "chain_dir/secret", "in/up_dir/secret", "in/up_root/outside/secret",
+    "in/deep/up/outside/secret", "root/wasm2native-none", "self_up/../../outside/secret", "in/deep/../../../outside/secret",
 };
 /* These are links out: followed, an operation refuses; not followed, it acts on the link. */
 static const char *const last[] = {"out_file", "out_dir", "abs_file", "abs_dir", "chain_file", "chain_dir",
-                                   "dangling_out", "in/up_dir", "root", "up"};
+                                   "dangling_out", "in/up_dir", "in/abs_dir", "root", "up"};
 /* These stay inside or lead nowhere: here the two ways of resolving are compared. */
 static const char *const inside[] = {
     "", ".", "./", "in", "in/", "in/.", "in/..", "in/../", "in//deep", "in/deep/../..", "in/deep/../../file", "file", "file/",
@@ -126,7 +127,7 @@ static bool changes_for_good(const operation *op) {
 
 /* Hard links and renames from grant to grant: inside both they work, neither way leads out, and rights hold. */
 static void across(void) {
-  static const char *const out[] = {"../outside/secret", "../grant/file", "..", "/etc/passwd", "back/../../outside/secret"};
+  static const char *const out[] = {"../outside/secret", "../grant/file", "..", "/wasm2native-none", "back/../../outside/secret"};
   i32 source, target;
   CHECK(path_create_directory(SECOND, PATH("back")), OK);
   for (size_t i = 0; i < COUNT(out); i++) {
@@ -201,7 +202,7 @@ void scenario(void) {
       run(&following[k], p, NOTCAPABLE);
       run(&following[k], slash, following[k].run == open_creat ? ISDIR : NOTCAPABLE);
     }
-    bool absolute = strncmp(p, "abs", 3) == 0 || strcmp(p, "root") == 0;
+    bool absolute = strstr(p, "abs") != NULL || strcmp(p, "root") == 0;
     run(&others[0], p, LOOP);
     run(&others[1], p, LOOP);
     run(&others[2], p, EXIST);
@@ -257,7 +258,7 @@ void scenario(void) {
     CHECK(path_symlink((i32)area + PATH_A, 5, GRANT, PATH2("z")), INVAL);
     CHECK(path_filestat_get(GRANT, 0, (i32)area + PATH_A, 5, OUT), INVAL);
   }
-  CHECK(path_symlink(PATH2("/etc/passwd"), GRANT, PATH("z")), NOTCAPABLE);
+  CHECK(path_symlink(PATH2("/wasm2native-none"), GRANT, PATH("z")), NOTCAPABLE);
   CHECK(path_symlink(PATH2(""), GRANT, PATH("z")), NOENT);
   CHECK(path_open(GRANT, 2, PATH("file"), 0, R_READ, 0, 0, OUT), INVAL);
   CHECK(path_open(GRANT, 0, PATH("file"), 16, R_READ, 0, 0, OUT), INVAL);
