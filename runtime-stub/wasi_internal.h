@@ -243,7 +243,7 @@ uint8_t wasi_filetype(mode_t mode);
 uint8_t wasi_socket_type(int host);
 /* The rights to seek for a character device: none on a terminal. */
 uint64_t wasi_device_rights(int host);
-/* Fills a free standard descriptor with a socket that is connected to nothing, so that no later open gets 0 to 2. */
+/* Makes a standard descriptor, open or free, a socket that is connected to nothing, so that no later open gets 0 to 2. */
 bool wasi_plug(int host);
 
 /* ---- Guest memory ---- */

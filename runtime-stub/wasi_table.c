@@ -99,19 +99,20 @@ int32_t wasi_insert(w2n_wasi *c, const wasi_entry *entry, uint32_t *fd) {
 }
 
 bool wasi_plug(int host) {
-  int s = socket(AF_UNIX, SOCK_STREAM, 0); /* The lowest free number: usually `host` itself. */
+  int s = socket(AF_UNIX, SOCK_STREAM, 0), r; /* The lowest free number: `host` itself where that is free. */
   if (s < 0 || s == host) return s == host;
-  bool done = dup2(s, host) == host;
+  do r = dup2(s, host);
+  while (r < 0 && errno == EINTR);
   close(s);
-  return done;
+  return r == host;
 }
 
-/* Host descriptors 0 to 2 stay occupied, or a file opened later would become the host's standard error; 2 itself stays
- * open for the report of a trap. */
+/* Host descriptors 0 to 2 stay occupied, or a file opened later would become the host's standard error: 0 and 1 are
+ * replaced in one step, so that no other thread gets them in between, and 2 stays open for the report of a trap. */
 void wasi_close_entry(w2n_wasi *c, wasi_entry *e) {
   if (e->host > 2) close(e->host);
-  else if (e->host < 2) {
-    close(e->host);
+  else if (e->host < 2 && !wasi_plug(e->host)) {
+    close(e->host); /* That makes room for the socket. */
     wasi_plug(e->host);
   }
   free(e->preopen);

@@ -253,7 +253,7 @@ export class Linker {
       const isProgram = this.request.emit === 'exe' && inputs.others.length === 0;
       if (isProgram && this.request.invoke === undefined) requireStart(file, module);
       const { object, image } = await compileInput(this.request, inputs, context, phases);
-      placement = [...this.placement(object), ...this.wantedByName(module)];
+      placement = [...this.placement(object), ...this.wantedByName()];
       const folder = temporaryFolder();
       if (this.request.verbose) keep(folder); // the printed command names it
       const objectFile = path.join(folder, `${baseName(this.request, inputs).replace(/[^\w.-]/g, '_')}.o`);
@@ -315,18 +315,22 @@ export class Linker {
   }
 
   private wantsWasi(module: Module): boolean {
-    // Limits of the process are set up there, too, whatever the module imports.
-    const isLimited = this.request.compile.config.some(({ key }) => key === 'timeout' || key === 'seccomp');
-    return isLimited || module.imports.some((entry) => isWasi(entry.module));
+    return this.isLimited() || module.imports.some((entry) => isWasi(entry.module));
+  }
+
+  /** Limits of the process are set up with WASI, whatever the module imports. */
+  private isLimited(): boolean {
+    return this.request.compile.config.some(({ key }) => key === 'timeout' || key === 'seccomp');
   }
 
   /**
-   * The stub's main refers weakly to the setup of WASI and to --invoke: whoever needs them from an archive asks by name.
+   * The stub's main refers weakly to the setup of WASI and to --invoke: whoever needs them from an archive asks by name,
+   * but WASI functions bring their setup along.
    */
-  private wantedByName(module: Module): string[] {
+  private wantedByName(): string[] {
     if (this.request.compile.target.os === 'macos') return [];
     const names: string[] = [];
-    if (this.request.emit === 'exe' && this.wantsWasi(module)) names.push('w2n_wasi_setup');
+    if (this.request.emit === 'exe' && this.isLimited()) names.push('w2n_wasi_setup');
     if (this.request.invoke !== undefined) names.push('w2n_invoke');
     return names.map((name) => `-Wl,-u,${name}`);
   }

@@ -182,6 +182,50 @@ for (const target of TARGETS)
       assert.deepEqual([r.signal, r.status, r.stderr], [null, 134, 'wasm trap: time limit reached\n']);
     });
 
+    it('an object is linked by hand without naming the set-up', () => {
+      const object = path.join(folder, 'streams.o');
+      const made = wasm2native([
+        ...target.options,
+        '--emit',
+        'obj',
+        '--name',
+        'byhand',
+        wasm('streams'),
+        '-o',
+        object,
+      ]);
+      assert.equal(made.status, 0, made.stderr);
+      const shown = wasm2native([
+        ...target.options,
+        '--verbose',
+        wasm('streams'),
+        '-o',
+        path.join(folder, 'shown'),
+      ]);
+      const archive = /\S+libw2nstub\.a/.exec(shown.stderr + shown.stdout)?.[0] ?? '';
+      const program = path.join(folder, 'byhand');
+      const main = '-Wl,--defsym=w2n_main_module=w2n_module_byhand';
+      const linked = spawnSync(
+        target.tools[0],
+        [
+          ...(isEmulated ? ['-static'] : []),
+          '-Wl,--gc-sections',
+          object,
+          archive,
+          main,
+          '-pthread',
+          '-o',
+          program,
+        ],
+        {
+          encoding: 'utf8',
+        },
+      );
+      assert.equal(linked.status, 0, linked.stderr);
+      const r = run(program);
+      assert.deepEqual([r.status, r.stdout, r.stderr], [0, 'written\n', '']);
+    });
+
     it('refuses bad words in WASM2NATIVE_OPTS and takes none with --fixed-grants', () => {
       const program = build('streams', []);
       for (const words of [

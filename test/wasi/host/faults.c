@@ -435,6 +435,40 @@ void before_setup(const w2n_start *given) {
     }
 }
 
+/* ---- Closing a standard stream ---- */
+
+/* In a process of its own: whichever call fails once, the stream is closed and its number stays taken. */
+static int close_once(long k, int with, i32 fd) {
+  struct stat st;
+  CHECK(fd_fdstat_get(fd, OUT), OK); /* It has been looked at. */
+  fired = NULL;
+  fault = with;
+  countdown = k;
+  i32 r = fd_close(fd);
+  countdown = 0;
+  if (r != OK || fd_close(fd) != BADF) return 2;
+  if (__real_fstat(fd, &st) != 0 || !S_ISSOCK(st.st_mode)) return 3;
+  return fired != NULL;
+}
+
+static void closing(void) {
+  static const int errors[] = {EMFILE, EINTR};
+  for (size_t e = 0; e < 2; e++)
+    for (i32 fd = 0; fd < 2; fd++)
+      for (long k = 1;; k++) {
+        int status = 0;
+        pid_t child = fork();
+        if (child == 0) _exit(close_once(k, errors[e], fd));
+        CHECK(waitpid(child, &status, 0), child);
+        CHECK(WIFEXITED(status), true);
+        if (WEXITSTATUS(status) > 1) fail(__FILE__, __LINE__, "closing a stream", WEXITSTATUS(status), 1);
+        if (WEXITSTATUS(status) != 1) {
+          CHECK(k > 2, true);
+          break;
+        }
+      }
+}
+
 void scenario(void) {
   static const int errors[] = {EIO, EINTR, ENOMEM};
   sequence(); /* What is asked once (openat2, the grant's device) is known now. */
@@ -444,6 +478,7 @@ void scenario(void) {
     each_fails(sequence, 60, errors[i]);
     each_fails(streams, 20, errors[i]);
   }
+  closing();
   short_writes();
   disk_full();
   say("faults done\n");
