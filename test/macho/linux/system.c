@@ -360,9 +360,9 @@ static const symbol symbols[] = {
     FUNCTION("_pthread_setspecific", mac_key_set),
     FUNCTION("_issetugid", no_setuid),
     FUNCTION("__exit", _exit),
-    SAME(calloc), SAME(close), SAME(dup2), SAME(free), SAME(getentropy), SAME(getenv), SAME(lseek), SAME(malloc),
+    SAME(calloc), SAME(close), SAME(dup2), SAME(free), SAME(ftruncate), SAME(fsync), SAME(getentropy), SAME(getenv), SAME(lseek), SAME(malloc),
     SAME(memchr), SAME(memcmp), SAME(memcpy), SAME(memmove), SAME(memset), SAME(mprotect), SAME(munmap), SAME(poll), SAME(pread),
-    SAME(preadv), SAME(pwritev), SAME(read), SAME(readlinkat), SAME(readv), SAME(realloc), SAME(strchr), SAME(strcmp), SAME(strcspn),
+    SAME(preadv), SAME(pwritev), SAME(read), SAME(readlinkat), SAME(readv), SAME(realloc), SAME(socket), SAME(strchr), SAME(strcmp), SAME(strcspn),
     SAME(strdup), SAME(strerror), SAME(strlen), SAME(strncmp), SAME(strrchr), SAME(strspn), SAME(strstr), SAME(strtoul),
     SAME(unlinkat), SAME(write), SAME(writev),
 };
