@@ -1,8 +1,9 @@
 // The options that limit and grant, each by what it does to a compiled program (libc/effects.c); closed and broken standard
 // streams of the process.
 import assert from 'node:assert/strict';
-import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { spawn, spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import path from 'node:path';
 import { wasm2native } from '../support/command.ts';
 import { need } from '../support/need.ts';
@@ -134,6 +135,44 @@ describe('options of WASI programs, by their effect', function () {
     assert.equal(says(build(), ['calls']), Array.from({ length: 13 }, () => 0).join(' '));
     assert.equal(says(build('--seccomp'), ['calls']), [...denied, EPERM, 0, 0, 0].join(' '));
     assert.equal(says(build('--seccomp'), ['calls'], dir), [...denied, 0, 0, 0, 0].join(' '));
+  });
+
+  it('--listen: a socket that takes connections', async () => {
+    // A port that is free now; a program that begins to listen there has it at once.
+    const port = await new Promise<number>((resolve) => {
+      const server = createServer().listen(0, '127.0.0.1', () => {
+        const address = server.address();
+        assert.ok(address !== null && typeof address === 'object');
+        server.close(() => {
+          resolve(address.port);
+        });
+      });
+    });
+    const program = spawn(build('--listen', `127.0.0.1:${port}`, '--seccomp'), ['serves']);
+    const ended = new Promise((resolve) =>
+      program.on('exit', (code, signal) => {
+        resolve([code, signal]);
+      }),
+    );
+    const text = 'some text '.repeat(100000);
+    const answer = await new Promise<string>((resolve, reject) => {
+      const attempt = (left: number): void => {
+        const socket = connect(port, '127.0.0.1');
+        let got = '';
+        socket.on('connect', () => socket.end(text));
+        socket.on('data', (piece) => (got += piece.toString()));
+        socket.on('end', () => {
+          resolve(got);
+        });
+        socket.on('error', (error) => {
+          if (left === 0) reject(error);
+          else setTimeout(attempt, 50, left - 1);
+        });
+      };
+      attempt(100);
+    });
+    assert.equal(answer, text);
+    assert.deepEqual(await ended, [0, null]);
   });
 
   it('closed standard streams stay closed, and no file takes their place', () => {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define HOST(name) __attribute__((import_module("host"), import_name(#name)))
@@ -82,6 +83,16 @@ static int loops(void) {
   }
 }
 
+/* Answers one connection to the first granted socket with what it sends, until it has said all. */
+static int serves(void) {
+  char buffer[1000];
+  int fd = accept(3, NULL, NULL);
+  if (fd < 0) return errno;
+  for (ssize_t n; (n = recv(fd, buffer, sizeof buffer, 0)) != 0;)
+    if (n < 0 || send(fd, buffer, (size_t)n, 0) != n) return errno;
+  return shutdown(fd, SHUT_RDWR) != 0 || close(fd) != 0;
+}
+
 static int calls(void) {
   for (int i = 0, r; (r = try_call(i)) >= 0; i++) printf("%d ", r);
   putchar('\n');
@@ -93,7 +104,8 @@ int main(int argc, char **argv) {
     const char *name;
     int (*run)(void);
   } tries[] = {{"memory", memory}, {"files", files},   {"closed", closed}, {"writes", writes},
-               {"sleeps", sleeps}, {"reads", reads}, {"loops", loops},   {"calls", calls}};
+               {"sleeps", sleeps}, {"reads", reads}, {"loops", loops},   {"calls", calls},
+               {"serves", serves}};
   if (argc < 2) return 100;
   if (strcmp(argv[1], "opens") == 0) return opens(argv + 2);
   for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++)
