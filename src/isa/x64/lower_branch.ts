@@ -85,7 +85,7 @@ export function flagsOf(l: L, value: Value): number {
     if (f.op[v] === Op.ICmp) return compare(l, v, fold) ^ flip;
     if (f.op[v] === Op.FCmp) return floatCompare(l, v, fold) ^ flip;
     if (f.op[v] === Op.And && fold) {
-      testAnd(l, v);
+      testAnd(l, v, true);
       return CC.NE ^ flip;
     }
   }
@@ -113,7 +113,8 @@ function compare(l: L, v: Value, fold: boolean): number {
     const narrow = fold ? byteCompare(l, a, f.imm[b], cc) : -1;
     if (narrow >= 0) return narrow;
     if (isZero(l, b)) {
-      if (fold && f.op[a] === Op.And && l.single(a) && cc !== IntCC.LtU && cc !== IntCC.GeU) testAnd(l, a);
+      if (fold && f.op[a] === Op.And && l.single(a) && cc !== IntCC.LtU && cc !== IntCC.GeU)
+        testAnd(l, a, cc === IntCC.Eq || cc === IntCC.Ne);
       else {
         const rm = fold ? operandRm(l, a, w, left) : left.setReg(operandReg(l, a, w));
         if (rm.isMem) useRmImm(l, X.Cmp + AluForm.Imm + w, rm, 0);
@@ -164,17 +165,21 @@ function byteCompare(l: L, load: Value, imm: number, cc: number): number {
   return condition;
 }
 
-/** test of the operands of an And that nobody else needs. */
-function testAnd(l: L, and: Value): void {
+/** test of the operands of an And that nobody else needs; `onlyZero`: of its result only whether it is zero counts. */
+function testAnd(l: L, and: Value, onlyZero: boolean): void {
   const f = l.func;
   const w = wide(l, and);
   const b = f.arg(and, 1);
   if (isImm32(l, b)) {
     const a = f.arg(and, 0);
     const imm = f.imm[b];
-    // The sign of the result is clear in both widths.
-    if (imm >= 0 && imm <= 127 && (isByteLoad(l, a, Access.U8) || isByteLoad(l, a, Access.S8))) {
-      useRmImm(l, X.TestI8, left.setLoad(l, a), imm);
+    // Up to 127 the sign of the result is clear in both widths.
+    if (
+      imm >= 0 &&
+      imm <= (onlyZero ? 255 : 127) &&
+      (isByteLoad(l, a, Access.U8) || isByteLoad(l, a, Access.S8))
+    ) {
+      useRmImm(l, X.TestI8, left.setLoad(l, a), (imm << 24) >> 24);
       return;
     }
     useRmImm(l, X.TestI + w, operandRm(l, f.arg(and, 0), w, left), f.imm[b]);
