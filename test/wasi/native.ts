@@ -8,7 +8,9 @@ import { fromRoot } from '../support/paths.ts';
 import { emptyDirectory } from './tree.ts';
 
 const GUEST = ['files', 'escape', 'dotdot', 'dirs', 'poll', 'pointers', 'unstable'] as const;
-const HOST = ['race', 'random', 'system', 'faults'] as const;
+const HOST = ['race', 'random', 'system', 'faults', 'filter'] as const;
+/** These catch calls of the host by the names of Linux. */
+const CATCHING: readonly Scenario[] = ['faults', 'filter'];
 export type Scenario = (typeof GUEST)[number] | (typeof HOST)[number];
 
 export interface Build {
@@ -19,7 +21,7 @@ export interface Build {
   readonly under?: readonly string[];
   /** Programs are slow, threads take turns, and there is no openat2 (qemu 7.2, valgrind 3.19): both ways are one. */
   readonly isEmulated?: boolean;
-  /** What is compiled is the code for other systems than Linux: no openat2, no calls by Linux's names (faults.c). */
+  /** What is compiled is the code for other systems than Linux: no openat2, no calls by Linux's names. */
   readonly isPortable?: boolean;
 }
 
@@ -47,12 +49,12 @@ export const BUILDS: readonly Build[] = [
   { name: 'valgrind', cc: 'gcc', flags: ['-O1', '-g', '-DVALGRIND'], under: VALGRIND, isEmulated: true },
 ];
 
-/** Linker options that lead calls of the host to the functions of faults.c. */
+/** Linker options that lead calls of the host to the functions of a scenario. */
 function wraps(scenario: Scenario): string[] {
-  if (scenario !== 'faults') return [];
-  const text = readFileSync(fromRoot('test/wasi/host/faults.c'), 'utf8');
+  if (!CATCHING.includes(scenario)) return [];
+  const text = readFileSync(fromRoot('test/wasi/host', `${scenario}.c`), 'utf8');
   const names = [...text.matchAll(/^WRAP\([^,]*, (\w+),|__wrap_(\w+)\(.*;$/gm)].map((m) => m[1] ?? m[2]);
-  assert.ok(names.length > 45);
+  assert.ok(names.length >= (scenario === 'faults' ? 45 : 1));
   return [...new Set(names)].map((name) => `-Wl,--wrap=${name}`);
 }
 

@@ -25,6 +25,12 @@ for (const b of BUILDS) {
     });
     const folder = path.join(work, b.name);
 
+    if (!b.isPortable)
+      it('the filter of system calls, with and without a directory', () => {
+        for (const grants of [[], [`dir=${folder}::/`]])
+          expectGood(run(folder, b, 'filter', { grants: ['seccomp=', ...grants] }), /filter done/);
+      });
+
     for (const [mode, grants] of [
       ['openat2', []],
       ['walk', ['walk=']],
