@@ -269,6 +269,37 @@ function comparison(op: string, from: number): Tested[] {
   return list;
 }
 
+/** Bytes and half words from memory against constants, in branches, by themselves and masked. */
+function narrowLoads(): Tested[] {
+  const list: Tested[] = [];
+  const branch = (cond: string): string =>
+    `brif ${cond}, block1, block2\nblock1:\nv12: i32 = iconst 11\nreturn v12\nblock2:\nv13: i32 = iconst 22\nreturn v13`;
+  for (const access of ['u8', 's8', 'u16', 's16'])
+    for (const t of ['i32', 'i64'])
+      for (const offset of access.endsWith('8') ? [0, 3] : [2]) {
+        const load = `v8: i32 = iconst 8\nstore:i32 v8, v0 +4 memory0\nv10: ${t} = load.${access} v8 +${4 + offset} memory0\n`;
+        const add = (name: string, body: string): void => {
+          list.push({
+            name: `${t}.load.${access}+${offset} ${name}`,
+            params: [Type.I32],
+            result: Type.I32,
+            body: load + body,
+          });
+        };
+        if (t === 'i32') add('branch', branch('v10'));
+        for (const k of [0, 1, 18, 127, 128, 144, 255, 256, 0x7fff, 0x8000, -1, -86, -128, -129]) {
+          const constant = `v9: ${t} = iconst ${t === 'i32' ? k : `0x${BigInt.asUintN(64, BigInt(k)).toString(16)}`}\n`;
+          for (const cc of ['eq', 'ne', 'lt_s', 'ge_s', 'lt_u', 'ge_u', 'gt_s', 'le_s', 'gt_u', 'le_u']) {
+            add(`${cc} ${k}`, `${constant}v11: i32 = icmp ${cc} v10, v9\n${branch('v11')}`);
+            const masked = `${constant}v14: ${t} = and v10, v9\nv15: ${t} = iconst ${t === 'i32' ? '0' : '0x0'}\n`;
+            add(`and ${k} ${cc} 0`, `${masked}v11: i32 = icmp ${cc} v14, v15\n${branch('v11')}`);
+          }
+          if (t === 'i32') add(`and ${k}`, `${constant}v14: i32 = and v10, v9\n${branch('v14')}`);
+        }
+      }
+  return list;
+}
+
 function allTests(): Tested[] {
   const ints = [Type.I32, Type.I64];
   const floats = [Type.F32, Type.F64];
@@ -312,6 +343,7 @@ function allTests(): Tested[] {
   list.push(...unary('demote', Type.F64, Type.F32), ...unary('promote', Type.F32, Type.F64));
   list.push(...unary('bitcast', Type.F32, Type.I32), ...unary('bitcast', Type.I32, Type.F32));
   list.push(...unary('bitcast', Type.F64, Type.I64), ...unary('bitcast', Type.I64, Type.F64));
+  list.push(...narrowLoads());
   return list;
 }
 
