@@ -10,6 +10,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'clang-19': 'clang-19',
   'ld.lld-19': 'lld-19',
   'llvm-readobj-19': 'llvm-19',
+  'llvm-objcopy-19': 'llvm-19',
   'llvm-objdump-19': 'llvm-19',
   'llvm-mc-19': 'llvm-19',
   'llvm-nm-19': 'llvm-19',
