@@ -23,6 +23,7 @@ static const w2n_function_row *function_at(const w2n_header *h, const w2n_code_r
 /* Bytes between sp and the return address while the prologue runs: counted over the pushes and the `sub rsp` executed. */
 static uint64_t prologue_frame(const uint8_t *p, const uint8_t *end) {
   uint64_t size = 0;
+  if (p < end && p[0] == 0xf3 && p[1] == 0x0f && p[2] == 0x1e && p[3] == 0xfa) p += 4; /* endbr64 */
   while (p < end) {
     if ((*p & 0xf8) == 0x50) p += 1, size += 8;                                /* push r */
     else if (p[0] == 0x41 && (p[1] & 0xf8) == 0x50) p += 2, size += 8;         /* push r8-r15 */

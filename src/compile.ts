@@ -142,7 +142,7 @@ export class ModuleCompiler {
     const allocator = options.optLevel === 0 ? allocateFast : allocateBundles;
     const fixupIsa = Object.entries(stress.reach).reduce(
       (kinds, [name, bits]) => withReach(kinds, name, bits),
-      this.isa.fixupIsa,
+      options.landingPads ? this.isa.guardedFixupIsa : this.isa.fixupIsa,
     );
     const functionFlags = new Uint8Array(module.funcCount);
     functionFlags.fill(FunctionFlag.Imported, 0, module.importedFuncs);
@@ -158,6 +158,7 @@ export class ModuleCompiler {
         optLevel: options.optLevel,
         march: options.march,
         memoryBase: options.memoryBase,
+        landingPads: options.landingPads,
         regs: stress.regs,
         forceVeneers: stress.forceVeneers,
         padBlocks: stress.padBlocks,

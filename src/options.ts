@@ -50,6 +50,8 @@ export interface CompileOptions {
   /** How memory 0 is kept in bounds: by reserved address space, or by compares. */
   readonly bounds: 'guard' | 'checked';
   readonly memoryBase: 'register' | 'gs';
+  /** Landing pads at all targets of indirect branches (x86_64 endbr64, aarch64 bti), and the note that says so. */
+  readonly landingPads: boolean;
   /**
    * `link`: imported functions are undefined C symbols `MODULE__FIELD`, resolved by the linker.
    * `instantiate`: nothing undefined, every import is provided to `w2n_instantiate`.
@@ -85,6 +87,7 @@ export function defaultOptions(name: string, target: Target): CompileOptions {
     optLevel: 2,
     bounds: 'guard',
     memoryBase: 'register',
+    landingPads: false,
     imports: 'link',
     mainModule: true,
     exportThunks: false,

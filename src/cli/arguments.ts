@@ -64,6 +64,16 @@ function parser(words: readonly string[]) {
     })
     .option('O', { type: 'string', requiresArg: true, default: '2', describe: 'optimisation level: 0 or 2' })
     .option('march', { type: 'string', requiresArg: true, default: '', describe: 'CPU level' })
+    .option('cf-protection', {
+      choices: ['none', 'branch'] as const,
+      default: 'none' as const,
+      describe: 'x86_64: endbr64 where indirect branches land',
+    })
+    .option('branch-protection', {
+      choices: ['none', 'bti'] as const,
+      default: 'none' as const,
+      describe: 'aarch64: bti where indirect branches land',
+    })
     .option('bounds', { choices: ['guard', 'checked'] as const, default: 'guard' as const })
     .option('memory-base', { choices: ['register', 'gs'] as const, default: 'register' as const })
     .option('stack-size', { type: 'string', requiresArg: true, describe: 'bytes of wasm stack; K, M, G' })
@@ -226,7 +236,7 @@ export function parseArguments(argv: readonly string[]): Request | null {
 /** Options with a value, which may begin with a dash: `--cflags -g`. */
 const WITH_VALUE = new Set(
   (
-    '-o --emit --name --target -O --march --bounds --memory-base --stack-size --max-memory --dir --env --cc --cflags --invoke ' +
+    '-o --emit --name --target -O --march --cf-protection --branch-protection --bounds --memory-base --stack-size --max-memory --dir --env --cc --cflags --invoke ' +
     '--max-table-elements --max-open-files --timeout --clock --seed --argv0 --listen ' +
     '--ldflags --cache-dir --x-pad-functions --x-pad-blocks --x-reach --x-layout-seed --x-regs --x-opt-fuel --x-opt-func'
   ).split(' '),
@@ -266,6 +276,8 @@ function compileOptions(
     readonly march: string;
     readonly bounds: 'guard' | 'checked';
     readonly 'memory-base': 'register' | 'gs';
+    readonly 'cf-protection': 'none' | 'branch';
+    readonly 'branch-protection': 'none' | 'bti';
     readonly config: readonly ConfigPair[];
     readonly stress: StressOptions;
   },
@@ -273,12 +285,17 @@ function compileOptions(
   if (args.O !== '0' && args.O !== '2') throw new UsageError(`-O${args.O}: levels are -O0 and -O2`);
   if (args['memory-base'] === 'gs' && (target.isa !== 'x86_64' || target.os === 'macos'))
     throw new UsageError('--memory-base=gs exists on x86_64 Linux only');
+  if (args['cf-protection'] !== 'none' && (target.isa !== 'x86_64' || target.os === 'macos'))
+    throw new UsageError('--cf-protection exists for x86_64 Linux only');
+  if (args['branch-protection'] !== 'none' && (target.isa !== 'aarch64' || target.os === 'macos'))
+    throw new UsageError('--branch-protection exists for aarch64 Linux only');
   return {
     ...defaultOptions('', target),
     optLevel: args.O === '0' ? 0 : 2,
     march: args.march,
     bounds: args.bounds,
     memoryBase: args['memory-base'],
+    landingPads: args['cf-protection'] !== 'none' || args['branch-protection'] !== 'none',
     config: args.config,
     stress: args.stress,
   };

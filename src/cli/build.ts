@@ -212,7 +212,10 @@ export class Linker {
       throw new UsageError('--static: programs for macOS are linked with its libSystem.dylib');
     const compiler = findCompiler(target, request.cc, request.verbose);
     const identity = await compilerIdentity(compiler);
-    const stub = await prepareStub(cache, compiler, identity, target, request.cflags);
+    const stub = await prepareStub(cache, compiler, identity, target, [
+      ...protectionFlags(request.compile),
+      ...request.cflags,
+    ]);
     return new Linker(request, compiler, stub);
   }
 
@@ -284,7 +287,7 @@ export class Linker {
   }
 
   private cFlags(): string[] {
-    return ['-O2', `-I${stubFolder()}`, ...this.request.cflags];
+    return ['-O2', `-I${stubFolder()}`, ...protectionFlags(this.request.compile), ...this.request.cflags];
   }
 
   private linkFlags(output: string): string[] {
@@ -344,6 +347,12 @@ export class Linker {
         `-Wl,--section-start=${textSectionName(run.index)}=0x${(TEXT_BASE + run.textOffset).toString(16)}`,
     );
   }
+}
+
+/** What makes C code carry the same landing pads as ours. */
+function protectionFlags({ landingPads, target }: Request['compile']): string[] {
+  if (!landingPads) return [];
+  return [target.isa === 'x86_64' ? '-fcf-protection=branch' : '-mbranch-protection=bti'];
 }
 
 function isLinkerInput(file: string): boolean {

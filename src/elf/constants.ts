@@ -19,6 +19,7 @@ export const enum SectionType {
   Symtab = 2,
   Strtab = 3,
   Rela = 4,
+  Note = 7,
   X86_64Unwind = 0x70000001,
 }
 

@@ -130,7 +130,7 @@ class ElfWriter {
     const unwind = section.role === SectionRole.EhFrame && this.isa === 'x86_64';
     this.headers.push({
       name: sectionName(section),
-      type: unwind ? SectionType.X86_64Unwind : SectionType.Progbits,
+      type: unwind ? SectionType.X86_64Unwind : sectionType(section),
       flags: sectionFlags(section),
       offset,
       size: section.size,
@@ -344,6 +344,10 @@ function sectionName(section: ObjectSection): string {
   }
 }
 
+function sectionType(section: ObjectSection): SectionType {
+  return section.role === SectionRole.Note ? SectionType.Note : SectionType.Progbits;
+}
+
 function sectionFlags(section: ObjectSection): number {
   switch (section.role) {
     case SectionRole.Text:
@@ -352,6 +356,7 @@ function sectionFlags(section: ObjectSection): number {
     case SectionRole.Record:
       return SectionFlag.Alloc | SectionFlag.Write;
     case SectionRole.EhFrame:
+    case SectionRole.Note:
       return SectionFlag.Alloc;
     default:
       return 0;

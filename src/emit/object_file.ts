@@ -11,7 +11,7 @@ export const enum SectionRole {
   Record,
   /** `.eh_frame`, `__TEXT,__eh_frame`. */
   EhFrame,
-  /** `.note.GNU-stack` and the like: nothing on Mach-O. */
+  /** An ELF note that is loaded, `.note.gnu.property`; its name is `ObjectSection.name`. Nothing on Mach-O. */
   Note,
   /** A debug section; its name is `ObjectSection.name`. */
   Debug,

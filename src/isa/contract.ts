@@ -40,6 +40,8 @@ export interface IsaOptions {
   readonly march: string;
   /** How compiled code reaches memory 0. */
   readonly memoryBase: 'register' | 'gs';
+  /** Every target of an indirect branch begins with a landing pad. */
+  readonly landingPads: boolean;
   /** Registers of each class that the allocator may use; 0: all. */
   readonly regs: number;
   readonly forceVeneers: boolean;
@@ -82,6 +84,8 @@ export interface FunctionCompiler {
 export interface Isa {
   readonly name: string;
   readonly fixupIsa: FixupIsa;
+  /** The same for code with landing pads: its veneers lead to places without one. */
+  readonly guardedFixupIsa: FixupIsa;
   /** DWARF register numbers: stack pointer, return address column; alignment factors of the CIE. */
   readonly dwarf: {
     readonly stackPointer: number;

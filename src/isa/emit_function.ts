@@ -10,6 +10,8 @@ import type { VCode } from './vcode.ts';
 export interface EmitHooks {
   /** Final instruction i; its operands' locations begin at operandStart[i]. */
   instruction(i: number): void;
+  /** A place where the jump through a table may land begins here. */
+  tableTarget(): void;
   /** Moves a value of a register class; never slot to slot. */
   move(from: number, to: number, regClass: number): void;
   /** Writes the constant that raw instruction `raw` defines into register `to`, without touching flags. */
@@ -23,6 +25,14 @@ export function blockLabels(vcode: VCode, buffer: CodeBuffer): number {
   return first;
 }
 
+/** By block: 1 if a jump table names it; null if there are none. */
+function tableTargets(vcode: VCode): Uint8Array | null {
+  if (vcode.targets.length === 0) return null;
+  const targets = new Uint8Array(vcode.numBlocks);
+  for (let k = 0; k < vcode.targets.length; k++) targets[vcode.targets.data[k]] = 1;
+  return targets;
+}
+
 /** Emits all blocks. `padBlocks`: bytes of nops behind each (stress). */
 export function emitBlocks(
   vcode: VCode,
@@ -34,9 +44,11 @@ export function emitBlocks(
 ): void {
   const { order, loc, operandStart, vregRemat, flags } = vcode;
   const { editPoint, editFrom, editTo, editClass, numEdits, operandLoc } = out;
+  const targets = tableTargets(vcode);
   let edit = 0;
   for (let b = 0; b < vcode.numBlocks; b++) {
     buffer.bindLabel(firstLabel + b);
+    if (targets !== null && targets[b] !== 0) hooks.tableTarget();
     const end = vcode.blockStart[b + 1];
     for (let i = vcode.blockStart[b]; i < end; i++) {
       for (let after = 0; after < 2; after++) {

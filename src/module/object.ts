@@ -27,6 +27,11 @@ import type { TextSymbols } from './symbols.ts';
 /** Alignment of the text section: a cache line. */
 const TEXT_ALIGN = 64;
 
+/** Linux Extensions to gABI, "Program Property"; System V ABI for x86-64 and for the Arm 64-bit Architecture. */
+const NT_GNU_PROPERTY_TYPE_0 = 5;
+const GNU_PROPERTY_X86_FEATURE_1_AND = 0xc0000002;
+const GNU_PROPERTY_AARCH64_FEATURE_1_AND = 0xc0000000;
+
 /** Characters of a symbol that come from one name of the module. */
 const MOST_NAME = 1000;
 
@@ -71,6 +76,7 @@ export function buildObject(parts: ObjectParts): ObjectFile {
   builder.textSymbols(parts);
   builder.record(parts);
   builder.unwindData(parts);
+  if (parts.options.landingPads && parts.options.target.os !== 'macos') builder.protectionNote(parts.options.target.isa);
   return { sections, symbols: builder.symbols, relocations: builder.relocations };
 }
 
@@ -132,6 +138,23 @@ class ObjectBuilder {
     const frame = encodeEhFrame(isa, this.unwind, section, os === 'macos' ? 8 : 4);
     this.sections.push(plainSection(SectionRole.EhFrame, frame.bytes, 8));
     for (const relocation of frame.relocations) this.relocations.push(relocation);
+  }
+
+  /**
+   * The note that all indirect branches of this object land on landing pads. The linker keeps it if every object of the
+   * link has one. Nothing is said of return addresses, which the code does not protect.
+   */
+  protectionNote(isa: CompileOptions['target']['isa']): void {
+    const out = new ByteWriter(32);
+    out.u32(4);
+    out.u32(16);
+    out.u32(NT_GNU_PROPERTY_TYPE_0);
+    out.cstring('GNU');
+    out.u32(isa === 'x86_64' ? GNU_PROPERTY_X86_FEATURE_1_AND : GNU_PROPERTY_AARCH64_FEATURE_1_AND);
+    out.u32(4);
+    out.u32(1); // IBT, BTI
+    out.u32(0);
+    this.sections.push(plainSection(SectionRole.Note, out.bytes(), 8, '.note.gnu.property'));
   }
 
   /** The module record, the array of imported C functions, the name, and the image. */

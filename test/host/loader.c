@@ -11,7 +11,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { PAGE = 65536, MAX_SECTIONS = 4096 };
+enum {
+  PAGE = 65536,
+  MAX_SECTIONS = 4096,
+  BTI = 0x10 /* PROT_BTI of <asm/mman.h> */
+};
 
 /* Mach-O, <mach-o/loader.h> and <mach-o/reloc.h>. */
 enum {
@@ -46,6 +50,7 @@ typedef struct loader {
   section sections[MAX_SECTIONS];
   uint32_t count;
   uint64_t text_bytes;
+  bool guarded; /* ELF, aarch64: indirect branches in the text must land on landing pads */
 } loader;
 
 static char error_text[256];
@@ -110,7 +115,7 @@ static const char *protect_text(loader *l) {
     section *s = &l->sections[i];
     if (!s->loaded || s->run < 0 || s->size == 0) continue;
     uint64_t first = s->at & ~(uint64_t)4095;
-    if (mprotect(base + first, s->at + s->size - first, PROT_READ | PROT_EXEC) != 0)
+    if (mprotect(base + first, s->at + s->size - first, PROT_READ | PROT_EXEC | (l->guarded ? BTI : 0)) != 0)
       return fail("cannot make the text executable", NULL);
     __builtin___clear_cache((char *)base + s->at, (char *)base + s->at + s->size);
   }
@@ -129,6 +134,13 @@ static const char *relocate(loader *l, uint32_t in, uint64_t offset, uint64_t va
 static bool is_record(const char *name) { return strncmp(name, "w2n_module_", 11) == 0; }
 
 /* ---- ELF ---- */
+
+/* GNU_PROPERTY_AARCH64_FEATURE_1_AND with its bit 0, as the only property: what our objects have. */
+static bool has_bti(const loader *l, const Elf64_Shdr *note) {
+  static const uint32_t wanted[7] = {4, 16, 5, 0x00554e47, 0xc0000000, 4, 1};
+  return note->sh_type == SHT_NOTE && in_file(l, note->sh_offset, note->sh_size) && note->sh_size == 32 &&
+         memcmp(l->bytes + note->sh_offset, wanted, sizeof wanted) == 0;
+}
 
 static const char *elf_value(loader *l, const Elf64_Sym *symbol, const char *names, uint64_t *value) {
   const char *name = names + symbol->st_name;
@@ -168,6 +180,7 @@ static const char *load_elf(loader *l, const uint64_t *run_offsets, uint32_t run
     s->loaded = (headers[i].sh_flags & SHF_ALLOC) && (s->run >= 0 || (headers[i].sh_flags & SHF_WRITE) || strncmp(name, ".rodata", 7) == 0);
     s->has_bytes = headers[i].sh_type != SHT_NOBITS;
     if (headers[i].sh_type == SHT_SYMTAB) symbols = &headers[i];
+    if (strcmp(name, ".note.gnu.property") == 0) l->guarded = has_bti(l, &headers[i]);
   }
   if (!symbols) return fail("no symbol table", NULL);
   const char *problem = map_sections(l, run_offsets, runs);
@@ -280,6 +293,7 @@ const char *load_object(const uint8_t *bytes, uint64_t size, const uint64_t *run
   l.lookup = lookup;
   l.out = out;
   l.count = 0;
+  l.guarded = false;
   if (size >= 4) memcpy(&magic, bytes, 4);
   const char *problem = magic == MH_MAGIC_64 ? load_macho(&l, run_offsets, runs) : NULL;
   if (magic != MH_MAGIC_64) {

@@ -100,6 +100,7 @@ export class NativeModule {
         os: 'linux',
         optLevel: options.optLevel,
         march: options.march,
+        landingPads: false,
         memoryBase: options.gs ? 'gs' : 'register',
         regs: options.regs,
         forceVeneers: false,

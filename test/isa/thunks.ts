@@ -122,6 +122,7 @@ export function checkThunks(
       os: toAssembly === undefined ? 'linux' : 'macos',
       optLevel: 2,
       march: '',
+      landingPads: false,
       memoryBase: 'register',
       regs: 0,
       forceVeneers: false,

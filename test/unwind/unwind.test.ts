@@ -66,6 +66,14 @@ describe('unwinding', function () {
     });
   }
 
+  it('agrees with landing pads before every prologue', function () {
+    build(['--cf-protection=branch'], 'stepped');
+    check([], execute(at('stepped'), []));
+    need(this, 'aarch64-linux-gnu-gcc', 'qemu-aarch64');
+    build(['--branch-protection=bti'], 'stepped-aarch64', 'aarch64');
+    check([], execute('qemu-aarch64', ['-L', '/usr/aarch64-linux-gnu', at('stepped-aarch64')]));
+  });
+
   it('has a symbol with its size for every function, which cover all code without overlaps', () => {
     build(['-O2'], 'symbols');
     const elf = readElf(readFileSync(at('symbols')));

@@ -15,6 +15,8 @@ import type { FrameInfo } from '../frame.ts';
 import { CallFlag, Mem, MemField } from '../vcode.ts';
 import type { VCode } from '../vcode.ts';
 import {
+  BTI_C,
+  BTI_J,
   enc,
   encAddImm,
   encAdr,
@@ -62,7 +64,10 @@ export class A64Emitter implements EmitHooks {
   private savedMask = 0;
   private argBytes = 0;
 
-  constructor(private readonly buffer: CodeBuffer) {}
+  constructor(
+    private readonly buffer: CodeBuffer,
+    private readonly landingPads: boolean,
+  ) {}
 
   /** Emits a whole function into the (reset) buffer; the caller finishes the buffer and then asks for `frame`. */
   emit(vcode: VCode, out: RegallocOutput, needs: FrameNeeds, padBlocks: number): number {
@@ -89,6 +94,12 @@ export class A64Emitter implements EmitHooks {
     return prologueBytes;
   }
 
+  tableTarget(): void {
+    if (!this.landingPads) return;
+    this.buffer.put4(BTI_J);
+    this.buffer.afterInstruction();
+  }
+
   /** Facts about the frame of the function emitted last; valid once the buffer is finished. */
   frame(prologueBytes: number): FrameInfo {
     return {
@@ -106,6 +117,7 @@ export class A64Emitter implements EmitHooks {
   private prologue(): number {
     const { buffer } = this;
     if (this.argBytes > 0) this.unwindHere(Unwind.CfaOffset, this.argBytes, 0);
+    if (this.landingPads) buffer.put4(BTI_C);
     if (!this.hasFrame) return 0;
     encPair(buffer, A.Stp + 1, Reg.Fp, Reg.Lr, Reg.Sp, -this.savedBytes);
     const cfa = this.savedBytes + this.argBytes;

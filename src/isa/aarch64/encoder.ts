@@ -221,3 +221,8 @@ export function encAdr(b: CodeBuffer, d: number, label: number): void {
   b.useLabelAt(b.length, label, Kind.Adr21, 0);
   b.put4(0x10000000 | (d & 31));
 }
+
+/** bti c: a call, or a jump through x16 or x17, may land here. */
+export const BTI_C = 0xd503245f | 0;
+/** bti j: a jump through any register may land here. */
+export const BTI_J = 0xd503249f | 0;

@@ -64,19 +64,24 @@ const toBranch26: Veneer = {
   addend: 0,
 };
 
-/** movz x16, #0; movk x16, #0, lsl 16; movk x16, #0, lsl 32; adr x17, .; add x16, x16, x17; br x16 */
-const FAR = Int32Array.of(0xd2800010, 0xf2a00010, 0xf2c00010, 0x10000011, 0x8b110210, 0xd61f0200);
-const toFar: Veneer = {
-  size: 4 * FAR.length,
+/** movz x16, #0; movk x16, #0, lsl 16; movk x16, #0, lsl 32; adr x17, .; add x16, x16, x17; then a jump to x16 */
+const FAR = Int32Array.of(0xd2800010, 0xf2a00010, 0xf2c00010, 0x10000011, 0x8b110210);
+const BR_X16 = 0xd61f0200 | 0;
+/** A return is the one indirect branch whose target needs no landing pad: a label inside a function has none. */
+const RET_X16 = 0xd65f0200 | 0;
+
+const toFar = (jump: number): Veneer => ({
+  size: 4 * FAR.length + 4,
   align: 4,
   write: (bytes, offset) => {
     for (let k = 0; k < FAR.length; k++) put32(bytes, offset + 4 * k, FAR[k]);
+    put32(bytes, offset + 4 * FAR.length, jump);
   },
   fixupOffset: 0,
   kind: Kind.Far48,
   // The distance counts from the adr.
   addend: -12,
-};
+});
 
 /** movn x16 fills the upper bits with ones: a negative distance. */
 function patchFar(bytes: Uint8Array, offset: number, displacement: number): void {
@@ -104,13 +109,13 @@ export function branchWord(cond: number): number {
   return 0x54000000 | cond;
 }
 
-export const A64_FIXUPS: FixupIsa = {
+const fixups = (far: Veneer): FixupIsa => ({
   name: 'aarch64',
   kinds: [
     kind('test14', 14, 4, field(0x3fff << 5, 5), toBranch26),
     kind('cond19', 19, 4, field(0x7ffff << 5, 5), toBranch26),
-    kind('branch26', 26, 4, field(0x3ffffff, 0), toFar),
-    kind('call26', 26, 4, field(0x3ffffff, 0), toFar),
+    kind('branch26', 26, 4, field(0x3ffffff, 0), far),
+    kind('call26', 26, 4, field(0x3ffffff, 0), far),
     kind(
       'adr21',
       21,
@@ -143,4 +148,8 @@ export const A64_FIXUPS: FixupIsa = {
   poolAlign: 4,
   maxInstructionSize: 128,
   maxInstructionGrowth: 128,
-};
+});
+
+export const A64_FIXUPS = fixups(toFar(BR_X16));
+/** For code with landing pads. */
+export const A64_GUARDED_FIXUPS = fixups(toFar(RET_X16));

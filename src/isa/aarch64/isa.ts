@@ -10,7 +10,7 @@ import { Lowering } from '../lower.ts';
 import { printVCode, VCode } from '../vcode.ts';
 import { A64Emitter } from './emit.ts';
 import { parseMarch } from './features.ts';
-import { A64_FIXUPS } from './fixups.ts';
+import { A64_FIXUPS, A64_GUARDED_FIXUPS } from './fixups.ts';
 import { A64_LOWER } from './lower.ts';
 import type { A64Target } from './machine.ts';
 import { opcodeName } from './printer.ts';
@@ -45,8 +45,8 @@ class A64Compiler implements FunctionCompiler {
       forceVeneers: options.forceVeneers,
     });
     this.lowering = new Lowering(A64_LOWER, this.target, this.vcode);
-    this.emitter = new A64Emitter(this.buffer);
-    this.thunks = new A64Thunks(this.buffer, this.target);
+    this.emitter = new A64Emitter(this.buffer, options.landingPads);
+    this.thunks = new A64Thunks(this.buffer, this.target, options.landingPads);
     this.env = machineEnv(options.regs);
   }
 
@@ -116,6 +116,7 @@ function hasVectors(vcode: VCode): boolean {
 export const aarch64: Isa = {
   name: 'aarch64',
   fixupIsa: A64_FIXUPS,
+  guardedFixupIsa: A64_GUARDED_FIXUPS,
   dwarf: {
     stackPointer: Reg.Sp,
     returnAddress: Reg.Lr,

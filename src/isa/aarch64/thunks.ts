@@ -20,7 +20,7 @@ import { CStackArguments, returnsStruct, structOffsets } from '../c_signature.ts
 import { STACK } from '../calling_convention.ts';
 import type { CompiledFunction } from '../contract.ts';
 import { alignUp, Unwind, UnwindRows } from '../frame.ts';
-import { enc, encAddImm, encMem, encPair } from './encoder.ts';
+import { BTI_C, enc, encAddImm, encMem, encPair } from './encoder.ts';
 import { A, CC, Cond, CondField } from './instructions.ts';
 import { plainLoad, plainStore } from './lower_memory.ts';
 import type { A64Target } from './machine.ts';
@@ -43,6 +43,7 @@ export class A64Thunks {
   constructor(
     private readonly buffer: CodeBuffer,
     private readonly target: A64Target,
+    private readonly landingPads: boolean,
   ) {}
 
   // ---- Pieces ----
@@ -50,6 +51,7 @@ export class A64Thunks {
   private begin(): void {
     this.buffer.reset();
     this.unwindRows.clear();
+    if (this.landingPads) this.buffer.put4(BTI_C);
   }
 
   private finish(
@@ -64,7 +66,9 @@ export class A64Thunks {
   }
 
   private unwindAt(kind: Unwind, a: number, b: number): void {
-    this.unwindRows.add(this.buffer.mark(), kind, a, b);
+    // What holds behind the landing pad holds before it.
+    const back = this.landingPads && this.buffer.length === 4 ? 4 : 0;
+    this.unwindRows.add(this.buffer.mark(back), kind, a, b);
   }
 
   /** At the first instruction: the CFA lies above stack arguments that the thunk pops. */

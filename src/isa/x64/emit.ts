@@ -13,7 +13,18 @@ import { alignUp, Unwind, UnwindRows } from '../frame.ts';
 import type { FrameInfo } from '../frame.ts';
 import { CallFlag, Mem, MemField } from '../vcode.ts';
 import type { VCode } from '../vcode.ts';
-import { encCall, encGs, encNone, encO, encRip, encRM, encRR, encTailJump } from './encoder.ts';
+import {
+  encCall,
+  encGs,
+  encNone,
+  encO,
+  encRip,
+  encRM,
+  encRR,
+  encTailJump,
+  ENDBR64,
+  NOTRACK,
+} from './encoder.ts';
 import { AluForm, CC, P, ROLE, Role, X } from './instructions.ts';
 import { CALLEE_SAVED, DWARF_REG, DWARF_RETURN_ADDRESS, Reg } from './registers.ts';
 
@@ -60,6 +71,7 @@ export class X64Emitter implements EmitHooks {
   constructor(
     private readonly buffer: CodeBuffer,
     private readonly gs: boolean,
+    private readonly landingPads: boolean,
   ) {}
 
   /** Emits a whole function into the (reset) buffer; the caller finishes the buffer and then asks for `frame`. */
@@ -93,6 +105,9 @@ export class X64Emitter implements EmitHooks {
     return prologueBytes;
   }
 
+  /** Jumps through tables are not tracked. */
+  tableTarget(): void {}
+
   /** Facts about the frame of the function emitted last; valid once the buffer is finished. */
   frame(prologueBytes: number): FrameInfo {
     return {
@@ -108,6 +123,7 @@ export class X64Emitter implements EmitHooks {
 
   private prologue(): void {
     const { buffer, unwind } = this;
+    if (this.landingPads) buffer.put4(ENDBR64);
     let cfa = 8 + this.argBytes;
     if (this.argBytes > 0) {
       unwind.add(buffer.mark(buffer.length), Unwind.CfaOffset, cfa, 0);
@@ -429,6 +445,7 @@ export class X64Emitter implements EmitHooks {
         }
         encRM(buffer, X.Movsxd, Reg.R11, operandLoc[at + 1], operandLoc[at], 2, 0);
         encRR(buffer, X.Add + AluForm.Rm + 1, Reg.R11, operandLoc[at + 1]);
+        if (this.landingPads) buffer.put1(NOTRACK);
         encRR(buffer, X.JmpM, 0, Reg.R11);
         buffer.endFlow();
         return;

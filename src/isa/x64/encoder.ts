@@ -229,3 +229,8 @@ export function encTailJump(b: CodeBuffer, symbol: number): void {
   b.externalAt(b.length, symbol, Kind.Call32, -4);
   b.put4(0);
 }
+
+/** endbr64: indirect calls and jumps may land here. */
+export const ENDBR64 = 0xfa1e0ff3 | 0;
+/** Prefix of an indirect jump that may land anywhere. */
+export const NOTRACK = 0x3e;

@@ -45,8 +45,8 @@ class X64Compiler implements FunctionCompiler {
       shrink: options.optLevel > 0,
     });
     this.lowering = new Lowering(X64_LOWER, this.target, this.vcode);
-    this.emitter = new X64Emitter(this.buffer, gs);
-    this.thunks = new X64Thunks(this.buffer, this.target);
+    this.emitter = new X64Emitter(this.buffer, gs, options.landingPads);
+    this.thunks = new X64Thunks(this.buffer, this.target, options.landingPads);
     this.env = machineEnv(options.regs);
   }
 
@@ -107,6 +107,7 @@ class X64Compiler implements FunctionCompiler {
 export const x64: Isa = {
   name: 'x86_64',
   fixupIsa: X64_FIXUPS,
+  guardedFixupIsa: X64_FIXUPS,
   dwarf: {
     stackPointer: DWARF_REG[Reg.Rsp],
     returnAddress: DWARF_RETURN_ADDRESS,

@@ -19,7 +19,7 @@ import { returnsStruct, structOffsets } from '../c_signature.ts';
 import { STACK } from '../calling_convention.ts';
 import type { CompiledFunction } from '../contract.ts';
 import { alignUp, Unwind, UnwindRows } from '../frame.ts';
-import { encNone, encO, encRM, encRR } from './encoder.ts';
+import { encNone, encO, encRM, encRR, ENDBR64 } from './encoder.ts';
 import { AluForm, CC, X } from './instructions.ts';
 import type { X64Target } from './machine.ts';
 import { C_INT_ARGS, C_VEC_ARGS, DWARF_REG, DWARF_RETURN_ADDRESS, Reg } from './registers.ts';
@@ -40,6 +40,7 @@ export class X64Thunks {
   constructor(
     private readonly buffer: CodeBuffer,
     private readonly target: X64Target,
+    private readonly landingPads: boolean,
   ) {}
 
   // ---- Pieces ----
@@ -47,6 +48,7 @@ export class X64Thunks {
   private begin(): void {
     this.buffer.reset();
     this.unwindRows.clear();
+    if (this.landingPads) this.buffer.put4(ENDBR64);
   }
 
   private finish(
@@ -98,7 +100,9 @@ export class X64Thunks {
   }
 
   private unwindAt(kind: Unwind, a: number, b: number): void {
-    this.unwindRows.add(this.buffer.mark(), kind, a, b);
+    // What holds behind the landing pad holds before it.
+    const back = this.landingPads && this.buffer.length === 4 ? 4 : 0;
+    this.unwindRows.add(this.buffer.mark(back), kind, a, b);
   }
 
   private ret(argBytes: number): void {

@@ -39,6 +39,7 @@ describe('aarch64 thunks across the C border', function () {
         os: 'linux',
         optLevel: 2,
         march: '',
+        landingPads: false,
         memoryBase: 'register',
         regs: 0,
         forceVeneers: false,
