@@ -6,7 +6,7 @@ import type { Location } from './door.ts';
 import { fileOf } from './edits.ts';
 import { Occupancy } from './occupancy.ts';
 import { Splitter } from './split.ts';
-import { MINIMAL_WEIGHT } from './state.ts';
+import { Entry, MINIMAL_WEIGHT } from './state.ts';
 import type { State } from './state.ts';
 
 /** What the first use of a callee-saved register costs: a save and a restore at the frequency of the entry. */
@@ -33,7 +33,7 @@ export class Processor {
     this.splits = 0;
     const count = state.bundleFirst.length;
     for (let b = 0; b < count; b++) {
-      if (state.bundleFirst.data[b] < 0) continue;
+      if (state.bundleFirst.data[b] < 0 || this.isPassedConstant(state, b)) continue;
       state.summarise(b);
       this.enqueue(state, b);
     }
@@ -41,6 +41,22 @@ export class Processor {
       if (!this.place(state, this.dequeue(state))) return false;
       if (state.work > limit) return false;
     }
+    return true;
+  }
+
+  /**
+   * Takes a constant that is only passed to a block parameter out of its bundle: the edge makes it where the parameter
+   * lies, without a register in between.
+   */
+  private isPassedConstant(state: State, bundle: number): boolean {
+    const r = state.bundleFirst.data[bundle];
+    if (r !== state.bundleLast.data[bundle] || state.vregRemat[state.rangeVReg.data[r]] === 0) return false;
+    const def = state.vregDef[state.rangeVReg.data[r]];
+    for (let u = state.rangeUse.data[r]; u < state.rangeUseEnd.data[r]; u++)
+      if (state.useOperand[u] !== Entry.Argument && state.usePoint[u] !== def) return false;
+    state.bundleFirst.data[bundle] = -1;
+    state.bundleLast.data[bundle] = -1;
+    state.rangeBundle.data[r] = -1;
     return true;
   }
 
