@@ -62,18 +62,25 @@ static bool start_at_exit(const w2n_thread *t, w2n_regs *r, uintptr_t exit_sp) {
   return h != NULL;
 }
 #else
+/* A return address without its signature, if it has one (pointer authentication): xpaclri, a nop on older processors. */
+static uintptr_t plain(uintptr_t address) {
+  register uintptr_t x30 __asm__("x30") = address;
+  __asm__("hint #7" : "+r"(x30));
+  return x30;
+}
+
 static bool step(const w2n_thread *t, const w2n_header *h, w2n_regs *r, bool is_return) {
   uint64_t offset = r->pc - (uintptr_t)h;
   const w2n_code_row *code = w2n_code_at(h, offset - (is_return ? 1 : 0));
   const w2n_function_row *f = function_at(h, code);
   if (!f && is_return) return false;
   if (!f || (!is_return && offset - code->offset < f->prologue_bytes) || f->prologue_bytes == 0) {
-    r->pc = r->lr;
+    r->pc = plain(r->lr);
     return true;
   }
   if (!on_stack(t, r->fp) || !on_stack(t, r->fp + 8)) return false;
   uintptr_t next = word_at(r->fp);
-  r->pc = word_at(r->fp + 8);
+  r->pc = plain(word_at(r->fp + 8));
   if (next <= r->fp) return false;
   r->fp = next;
   return true;
@@ -82,7 +89,7 @@ static bool step(const w2n_thread *t, const w2n_header *h, w2n_regs *r, bool is_
 static bool start_at_exit(const w2n_thread *t, w2n_regs *r, uintptr_t exit_sp) {
   if (!on_stack(t, exit_sp) || !on_stack(t, exit_sp + 8)) return false;
   r->fp = word_at(exit_sp);
-  r->pc = word_at(exit_sp + 8);
+  r->pc = plain(word_at(exit_sp + 8));
   return true;
 }
 #endif

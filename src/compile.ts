@@ -159,6 +159,7 @@ export class ModuleCompiler {
         march: options.march,
         memoryBase: options.memoryBase,
         landingPads: options.landingPads,
+        signReturns: options.signReturns,
         regs: stress.regs,
         forceVeneers: stress.forceVeneers,
         padBlocks: stress.padBlocks,

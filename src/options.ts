@@ -52,6 +52,8 @@ export interface CompileOptions {
   readonly memoryBase: 'register' | 'gs';
   /** Landing pads at all targets of indirect branches (x86_64 endbr64, aarch64 bti), and the note that says so. */
   readonly landingPads: boolean;
+  /** aarch64: return addresses are signed while they lie on the stack, and the note says so. */
+  readonly signReturns: boolean;
   /**
    * `link`: imported functions are undefined C symbols `MODULE__FIELD`, resolved by the linker.
    * `instantiate`: nothing undefined, every import is provided to `w2n_instantiate`.
@@ -88,6 +90,7 @@ export function defaultOptions(name: string, target: Target): CompileOptions {
     bounds: 'guard',
     memoryBase: 'register',
     landingPads: false,
+    signReturns: false,
     imports: 'link',
     mainModule: true,
     exportThunks: false,

@@ -70,9 +70,9 @@ function parser(words: readonly string[]) {
       describe: 'x86_64: endbr64 where indirect branches land',
     })
     .option('branch-protection', {
-      choices: ['none', 'bti'] as const,
+      choices: BRANCH_PROTECTIONS,
       default: 'none' as const,
-      describe: 'aarch64: bti where indirect branches land',
+      describe: 'aarch64: bti where indirect branches land, signed return addresses, or both',
     })
     .option('bounds', { choices: ['guard', 'checked'] as const, default: 'guard' as const })
     .option('memory-base', { choices: ['register', 'gs'] as const, default: 'register' as const })
@@ -233,6 +233,9 @@ export function parseArguments(argv: readonly string[]): Request | null {
   };
 }
 
+/** As C compilers call them; `standard` is both. */
+const BRANCH_PROTECTIONS = ['none', 'bti', 'pac-ret', 'standard'] as const;
+
 /** Options with a value, which may begin with a dash: `--cflags -g`. */
 const WITH_VALUE = new Set(
   (
@@ -277,7 +280,7 @@ function compileOptions(
     readonly bounds: 'guard' | 'checked';
     readonly 'memory-base': 'register' | 'gs';
     readonly 'cf-protection': 'none' | 'branch';
-    readonly 'branch-protection': 'none' | 'bti';
+    readonly 'branch-protection': (typeof BRANCH_PROTECTIONS)[number];
     readonly config: readonly ConfigPair[];
     readonly stress: StressOptions;
   },
@@ -285,9 +288,10 @@ function compileOptions(
   if (args.O !== '0' && args.O !== '2') throw new UsageError(`-O${args.O}: levels are -O0 and -O2`);
   if (args['memory-base'] === 'gs' && (target.isa !== 'x86_64' || target.os === 'macos'))
     throw new UsageError('--memory-base=gs exists on x86_64 Linux only');
+  const protection = args['branch-protection'];
   if (args['cf-protection'] !== 'none' && (target.isa !== 'x86_64' || target.os === 'macos'))
     throw new UsageError('--cf-protection exists for x86_64 Linux only');
-  if (args['branch-protection'] !== 'none' && (target.isa !== 'aarch64' || target.os === 'macos'))
+  if (protection !== 'none' && (target.isa !== 'aarch64' || target.os === 'macos'))
     throw new UsageError('--branch-protection exists for aarch64 Linux only');
   return {
     ...defaultOptions('', target),
@@ -295,7 +299,8 @@ function compileOptions(
     march: args.march,
     bounds: args.bounds,
     memoryBase: args['memory-base'],
-    landingPads: args['cf-protection'] !== 'none' || args['branch-protection'] !== 'none',
+    landingPads: args['cf-protection'] !== 'none' || protection === 'bti' || protection === 'standard',
+    signReturns: protection === 'pac-ret' || protection === 'standard',
     config: args.config,
     stress: args.stress,
   };

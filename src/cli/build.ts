@@ -349,10 +349,11 @@ export class Linker {
   }
 }
 
-/** What makes C code carry the same landing pads as ours. */
-function protectionFlags({ landingPads, target }: Request['compile']): string[] {
-  if (!landingPads) return [];
-  return [target.isa === 'x86_64' ? '-fcf-protection=branch' : '-mbranch-protection=bti'];
+/** What makes C code carry the same protection as ours. */
+function protectionFlags({ landingPads, signReturns, target }: Request['compile']): string[] {
+  if (!landingPads && !signReturns) return [];
+  if (target.isa === 'x86_64') return ['-fcf-protection=branch'];
+  return [`-mbranch-protection=${!signReturns ? 'bti' : landingPads ? 'standard' : 'pac-ret'}`];
 }
 
 function isLinkerInput(file: string): boolean {

@@ -17,6 +17,8 @@ const enum Cfa {
   RestoreExtended = 0x06,
   DefCfa = 0x0c,
   DefCfaOffset = 0x0e,
+  /** DWARF for the Arm 64-bit Architecture. */
+  Aarch64NegateRaState = 0x2d,
 }
 
 /** Pointer encodings: relative to the field, signed 4 bytes or as wide as an address. */
@@ -149,6 +151,9 @@ function writeRows(out: ByteWriter, isa: CfiIsa, rows: Int32Array): void {
       case Unwind.CfaRegister:
         defCfa(out, a, b);
         cfaRegister = a;
+        break;
+      case Unwind.ToggleSigned:
+        out.u8(Cfa.Aarch64NegateRaState);
         break;
       default:
         throw new RangeError(`unknown unwind operation ${String(kind)}`);

@@ -42,6 +42,8 @@ export interface IsaOptions {
   readonly memoryBase: 'register' | 'gs';
   /** Every target of an indirect branch begins with a landing pad. */
   readonly landingPads: boolean;
+  /** aarch64: return addresses are signed (pointer authentication) while they lie on the stack. */
+  readonly signReturns: boolean;
   /** Registers of each class that the allocator may use; 0: all. */
   readonly regs: number;
   readonly forceVeneers: boolean;

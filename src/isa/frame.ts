@@ -26,6 +26,8 @@ export const enum Unwind {
   Restored = 2,
   /** Canonical frame address = DWARF register a + b. */
   CfaRegister = 3,
+  /** aarch64: from here on the return address is signed if it was plain, plain if it was signed. */
+  ToggleSigned = 4,
 }
 export const UNWIND_ROW = 4;
 

@@ -76,7 +76,7 @@ export function buildObject(parts: ObjectParts): ObjectFile {
   builder.textSymbols(parts);
   builder.record(parts);
   builder.unwindData(parts);
-  if (parts.options.landingPads && parts.options.target.os !== 'macos') builder.protectionNote(parts.options.target.isa);
+  builder.protectionNote(parts.options);
   return { sections, symbols: builder.symbols, relocations: builder.relocations };
 }
 
@@ -141,10 +141,13 @@ class ObjectBuilder {
   }
 
   /**
-   * The note that all indirect branches of this object land on landing pads. The linker keeps it if every object of the
-   * link has one. Nothing is said of return addresses, which the code does not protect.
+   * The note that all indirect branches of this object land on landing pads, that its return addresses are signed. The
+   * linker keeps of it what every object of the link says. Nothing is said of x86_64's shadow stacks.
    */
-  protectionNote(isa: CompileOptions['target']['isa']): void {
+  protectionNote({ landingPads, signReturns, target }: CompileOptions): void {
+    const { isa, os } = target;
+    const features = (landingPads ? 1 : 0) | (signReturns && isa === 'aarch64' ? 2 : 0);
+    if (features === 0 || os === 'macos') return;
     const out = new ByteWriter(32);
     out.u32(4);
     out.u32(16);
@@ -152,7 +155,7 @@ class ObjectBuilder {
     out.cstring('GNU');
     out.u32(isa === 'x86_64' ? GNU_PROPERTY_X86_FEATURE_1_AND : GNU_PROPERTY_AARCH64_FEATURE_1_AND);
     out.u32(4);
-    out.u32(1); // IBT, BTI
+    out.u32(features); // 1: IBT, BTI; 2: PAC
     out.u32(0);
     this.sections.push(plainSection(SectionRole.Note, out.bytes(), 8, '.note.gnu.property'));
   }

@@ -137,9 +137,11 @@ static bool is_record(const char *name) { return strncmp(name, "w2n_module_", 11
 
 /* GNU_PROPERTY_AARCH64_FEATURE_1_AND with its bit 0, as the only property: what our objects have. */
 static bool has_bti(const loader *l, const Elf64_Shdr *note) {
-  static const uint32_t wanted[7] = {4, 16, 5, 0x00554e47, 0xc0000000, 4, 1};
-  return note->sh_type == SHT_NOTE && in_file(l, note->sh_offset, note->sh_size) && note->sh_size == 32 &&
-         memcmp(l->bytes + note->sh_offset, wanted, sizeof wanted) == 0;
+  static const uint32_t wanted[6] = {4, 16, 5, 0x00554e47, 0xc0000000, 4};
+  uint32_t features = 0;
+  if (note->sh_type != SHT_NOTE || !in_file(l, note->sh_offset, note->sh_size) || note->sh_size != 32) return false;
+  memcpy(&features, l->bytes + note->sh_offset + sizeof wanted, sizeof features);
+  return memcmp(l->bytes + note->sh_offset, wanted, sizeof wanted) == 0 && features & 1;
 }
 
 static const char *elf_value(loader *l, const Elf64_Sym *symbol, const char *names, uint64_t *value) {

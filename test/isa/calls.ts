@@ -227,5 +227,10 @@ export function callSuite(isa: NativeIsa): void {
           optLevel: 2,
         }));
     }
+    it('landing pads and signed return addresses', () => {
+      const protect = { ...DEFAULT, isa, isProtected: true };
+      for (let k = 0; k < 3; k++)
+        check(SEED + 200 + k, { ...protect, allocator: allocateBundles, optLevel: 2 });
+    });
   });
 }

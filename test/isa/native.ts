@@ -25,6 +25,8 @@ export interface NativeOptions {
   readonly regs: number;
   readonly padBlocks: number;
   readonly optLevel: 0 | 2;
+  /** With landing pads and signed return addresses. */
+  readonly isProtected?: boolean;
 }
 
 export interface NativeCall {
@@ -100,7 +102,8 @@ export class NativeModule {
         os: 'linux',
         optLevel: options.optLevel,
         march: options.march,
-        landingPads: false,
+        landingPads: options.isProtected === true,
+        signReturns: options.isProtected === true,
         memoryBase: options.gs ? 'gs' : 'register',
         regs: options.regs,
         forceVeneers: false,

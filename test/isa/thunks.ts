@@ -123,6 +123,7 @@ export function checkThunks(
       optLevel: 2,
       march: '',
       landingPads: false,
+      signReturns: false,
       memoryBase: 'register',
       regs: 0,
       forceVeneers: false,

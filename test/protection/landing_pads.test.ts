@@ -10,7 +10,7 @@ import { writeElf } from '../../src/elf/writer.ts';
 import { SectionRole, type ObjectFile } from '../../src/emit/object_file.ts';
 import { defaultOptions, NO_STRESS, type CompileOptions } from '../../src/options.ts';
 import { elfMaker, runScript, Tally } from '../spec/runner.ts';
-import { emptyFolder, output, wasm2native } from '../support/command.ts';
+import { emptyFolder, execute, output, wasm2native } from '../support/command.ts';
 import { HostCrash, i32, TestHost, type HostIsa } from '../support/host.ts';
 import { need } from '../support/need.ts';
 import { fromRoot } from '../support/paths.ts';
@@ -38,6 +38,25 @@ const TOOLS: Readonly<Record<HostIsa, { readonly cc: string; readonly ld: string
   x86_64: { cc: 'gcc', ld: 'ld' },
   aarch64: { cc: 'aarch64-linux-gnu-gcc', ld: 'aarch64-linux-gnu-ld' },
 };
+/** A trap below a function with stack arguments, whose signature counts from above them. */
+const REPORT = `(module
+  (memory 1)
+  (func $inner (param i32) (result i32)
+    (if (i32.load (local.get 0)) (then (return (i32.const 1))))
+    (unreachable))
+  (func $wide (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (i32.add (local.get 19) (call $inner (local.get 18))))
+  (func $start (export "_start")
+    (i32.store (i32.const 4) (i32.const 7))
+    (i32.store (i32.const 8) (call $wide
+      (i32.const 0) (i32.const 1) (i32.const 2) (i32.const 3) (i32.const 4) (i32.const 5) (i32.const 6) (i32.const 7)
+      (i32.const 8) (i32.const 9) (i32.const 10) (i32.const 11) (i32.const 12) (i32.const 13) (i32.const 14)
+      (i32.const 15) (i32.const 16) (i32.const 17) (i32.const 4) (i32.const 18)))
+    (if (i32.ne (i32.load (i32.const 8)) (i32.const 19)) (then (return)))
+    (drop (call $wide
+      (i32.const 0) (i32.const 1) (i32.const 2) (i32.const 3) (i32.const 4) (i32.const 5) (i32.const 6) (i32.const 7)
+      (i32.const 8) (i32.const 9) (i32.const 10) (i32.const 11) (i32.const 12) (i32.const 13) (i32.const 14)
+      (i32.const 15) (i32.const 16) (i32.const 17) (i32.const 12) (i32.const 18)))))`;
 const SCRIPTS = [
   'br_table',
   'switch',
@@ -155,6 +174,68 @@ describe('landing pads', function () {
       else await call();
       await host.close();
     }
+  });
+
+  it('aarch64: signed return addresses: every function that stores one signs it and checks it again', function () {
+    need(this, 'readelf');
+    const folder = emptyFolder('pac');
+    const hello = fromRoot('fixtures/hello.wasm');
+    for (const [protection, claim] of [
+      ['pac-ret', /AArch64 feature: PAC$/m],
+      ['standard', /AArch64 feature: BTI, PAC$/m],
+    ] as const) {
+      const file = path.join(folder, `${protection}.o`);
+      const flags = ['--target', 'aarch64-linux', `--branch-protection=${protection}`, '--emit', 'obj'];
+      const made = wasm2native([...flags, hello, '-o', file]);
+      assert.deepEqual([made.stderr, made.status], ['', 0]);
+      assert.match(output('readelf', '-n', file), claim);
+      assert.match(output('readelf', '-wf', file), /DW_CFA_AARCH64_negate_ra_state|DW_CFA_GNU_window_save/);
+      const bytes = readFileSync(file);
+      const elf = readElf(bytes);
+      let signed = 0;
+      for (const symbol of elf.symbols) {
+        if (symbol.type !== 2) continue;
+        const start = elf.sections[symbol.section].offset + symbol.value;
+        const words = Array.from({ length: symbol.size >> 2 }, (_, w) => bytes.readUInt32LE(start + 4 * w));
+        // stp x29, x30, [sp, #-n]! and ldp x29, x30, [sp], #n
+        const stores = words.findIndex((word) => (word & 0xffc07fff) >>> 0 === 0xa9807bfd);
+        const signs = words.findIndex((word) => word === 0xd503233f || word === 0xd503211f);
+        assert.equal(signs >= 0, stores >= 0, symbol.name);
+        assert.ok(signs <= stores, symbol.name);
+        if (signs >= 0) signed++;
+        words.forEach((word, w) => {
+          if ((word & 0xffc07fff) >>> 0 !== 0xa8c07bfd) return;
+          const next = words.slice(w + 1, w + 5);
+          assert.ok(next.includes(0xd50323bf) || next.includes(0xd503219f), symbol.name);
+        });
+      }
+      assert.ok(signed > 10, `${signed} functions sign`);
+    }
+  });
+
+  it('aarch64: scripts and trap reports with signed return addresses and landing pads', async function () {
+    need(this, 'aarch64-linux-gnu-gcc', 'qemu-aarch64', 'wat2wasm');
+    const host = await TestHost.start('aarch64');
+    const tally = new Tally();
+    const make = elfMaker({ ...optionsFor('aarch64'), signReturns: true });
+    for (const name of SCRIPTS) await runScript(readSpecScript('core', name), make, host, tally);
+    await host.close();
+    assert.deepEqual(tally.failures, []);
+    assert.ok(tally.passed > 500, tally.summary());
+
+    const folder = emptyFolder('pac-report');
+    const at = (file: string): string => path.join(folder, file);
+    writeFileSync(at('report.wat'), REPORT);
+    output('wat2wasm', '--debug-names', at('report.wat'), '-o', at('report.wasm'));
+    const target = ['--target', 'aarch64-linux', '--branch-protection=standard'];
+    const made = wasm2native([...target, at('report.wasm'), '-o', at('report')]);
+    assert.deepEqual([made.stderr, made.status], ['', 0]);
+    const run = execute('qemu-aarch64', ['-cpu', 'max', '-L', '/usr/aarch64-linux-gnu', at('report')]);
+    assert.equal(run.status, 134);
+    assert.deepEqual(
+      [...run.stderr.matchAll(/at (\w+)/g)].map((match) => match[1]),
+      ['inner', 'wide', 'start'],
+    );
   });
 
   it('flags of the other instruction set are refused', () => {

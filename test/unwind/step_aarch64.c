@@ -81,6 +81,13 @@ static bool cannot_fault(uint32_t code) {
 
 /* ---- the checks ---- */
 
+/* A return address without its signature, if it is signed: xpaclri. */
+static uintptr_t plain(uintptr_t address) {
+  register uintptr_t x30 __asm__("x30") = address;
+  __asm__("hint #7" : "+r"(x30));
+  return x30;
+}
+
 static void check_frame(uintptr_t pc, uint32_t code, const w2n_regs *regs) {
   const w2n_code_row *row = function_row(pc);
   if (!row) return;
@@ -90,8 +97,9 @@ static void check_frame(uintptr_t pc, uint32_t code, const w2n_regs *regs) {
   bool in_prologue = offset_of(pc) - row->offset < prologue;
   /* The unwinder, which has been checked, says where the frame ends. */
   uintptr_t size = c->cfa - function->stack_arg_bytes - regs->sp;
-  bool complete = prologue == 0 ? regs->lr == c->ret : size == row->frame_bytes && ((uintptr_t *)regs->fp)[1] == c->ret;
-  if (in_prologue && regs->lr != c->ret) fail(pc, "x30 is not the return address in the prologue");
+  bool complete = prologue == 0 ? plain(regs->lr) == c->ret
+                                : size == row->frame_bytes && plain(((uintptr_t *)regs->fp)[1]) == c->ret;
+  if (in_prologue && plain(regs->lr) != c->ret) fail(pc, "x30 is not the return address in the prologue");
   if (!complete && !in_prologue) {
     if (!cannot_fault(code)) fail(pc, "the frame is not as the table says, at an instruction that may fault");
     exempt++;

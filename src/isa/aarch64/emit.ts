@@ -27,6 +27,7 @@ import {
   encMem,
   encMemIndexed,
   encPair,
+  encSign,
   encTailJump,
   fitsDisplacement,
 } from './encoder.ts';
@@ -67,6 +68,7 @@ export class A64Emitter implements EmitHooks {
   constructor(
     private readonly buffer: CodeBuffer,
     private readonly landingPads: boolean,
+    private readonly signReturns: boolean,
   ) {}
 
   /** Emits a whole function into the (reset) buffer; the caller finishes the buffer and then asks for `frame`. */
@@ -119,6 +121,10 @@ export class A64Emitter implements EmitHooks {
     if (this.argBytes > 0) this.unwindHere(Unwind.CfaOffset, this.argBytes, 0);
     if (this.landingPads) buffer.put4(BTI_C);
     if (!this.hasFrame) return 0;
+    if (this.signReturns) {
+      encSign(buffer, false, this.argBytes);
+      this.unwindHere(Unwind.ToggleSigned, 0, 0);
+    }
     encPair(buffer, A.Stp + 1, Reg.Fp, Reg.Lr, Reg.Sp, -this.savedBytes);
     const cfa = this.savedBytes + this.argBytes;
     this.unwindHere(Unwind.CfaOffset, cfa, 0);
@@ -189,6 +195,10 @@ export class A64Emitter implements EmitHooks {
     this.unwindHere(Unwind.CfaOffset, this.argBytes, 0);
     this.unwindHere(Unwind.Restored, Reg.Fp, 0);
     this.unwindHere(Unwind.Restored, Reg.Lr, 0);
+    if (this.signReturns) {
+      encSign(buffer, true, this.argBytes);
+      this.unwindHere(Unwind.ToggleSigned, 0, 0);
+    }
   }
 
   private unwindHere(kind: Unwind, a: number, b: number): void {
@@ -202,6 +212,7 @@ export class A64Emitter implements EmitHooks {
       if (this.argBytes > 0) this.unwindHere(Unwind.CfaOffset, cfa, 0);
       return;
     }
+    if (this.signReturns) this.unwindHere(Unwind.ToggleSigned, 0, 0);
     this.unwindHere(Unwind.CfaRegister, Reg.Fp, cfa);
     this.unwindHere(Unwind.Saved, Reg.Fp, -cfa);
     this.unwindHere(Unwind.Saved, Reg.Lr, 8 - cfa);
@@ -528,6 +539,13 @@ export class A64Emitter implements EmitHooks {
       this.unwindHere(Unwind.CfaOffset, frameBytes + this.argBytes, 0);
       this.unwindHere(Unwind.Restored, Reg.Fp, 0);
       this.unwindHere(Unwind.Restored, Reg.Lr, 0);
+      if (this.signReturns) {
+        // x17 holds the callee.
+        enc(buffer, A.FmovToFloat + 1, SCRATCH_VEC, Reg.X17, 0);
+        encSign(buffer, true, frameBytes + this.argBytes);
+        enc(buffer, A.FmovToInt + 1, Reg.X17, SCRATCH_VEC, 0);
+        this.unwindHere(Unwind.ToggleSigned, 0, 0);
+      }
     }
     // v31 carries them: x16 may be needed for an offset, x17 holds the callee.
     for (let offset = newBytes - 16; offset >= 0 && up !== 0; offset -= 16) {

@@ -222,6 +222,26 @@ export function encAdr(b: CodeBuffer, d: number, label: number): void {
   b.put4(0x10000000 | (d & 31));
 }
 
+const PACIASP = 0xd503233f | 0;
+const AUTIASP = 0xd50323bf | 0;
+const PACIA1716 = 0xd503211f | 0;
+const AUTIA1716 = 0xd503219f | 0;
+
+/**
+ * Signs x30, or checks and strips its signature (`authenticate`). The modifier is the canonical frame address, sp + `cfa`,
+ * as unwinders expect. Nops before ARMv8.3. x16 and x17 are lost unless `cfa` is 0.
+ */
+export function encSign(buffer: CodeBuffer, authenticate: boolean, cfa: number): void {
+  if (cfa === 0) {
+    buffer.put4(authenticate ? AUTIASP : PACIASP);
+    return;
+  }
+  encAddImm(buffer, Reg.X16, Reg.Sp, cfa);
+  enc(buffer, A.Mov + 1, Reg.X17, 0, Reg.Lr);
+  buffer.put4(authenticate ? AUTIA1716 : PACIA1716);
+  enc(buffer, A.Mov + 1, Reg.Lr, 0, Reg.X17);
+}
+
 /** bti c: a call, or a jump through x16 or x17, may land here. */
 export const BTI_C = 0xd503245f | 0;
 /** bti j: a jump through any register may land here. */

@@ -45,8 +45,8 @@ class A64Compiler implements FunctionCompiler {
       forceVeneers: options.forceVeneers,
     });
     this.lowering = new Lowering(A64_LOWER, this.target, this.vcode);
-    this.emitter = new A64Emitter(this.buffer, options.landingPads);
-    this.thunks = new A64Thunks(this.buffer, this.target, options.landingPads);
+    this.emitter = new A64Emitter(this.buffer, options.landingPads, options.signReturns);
+    this.thunks = new A64Thunks(this.buffer, this.target, options.landingPads, options.signReturns);
     this.env = machineEnv(options.regs);
   }
 

@@ -20,7 +20,7 @@ import { CStackArguments, returnsStruct, structOffsets } from '../c_signature.ts
 import { STACK } from '../calling_convention.ts';
 import type { CompiledFunction } from '../contract.ts';
 import { alignUp, Unwind, UnwindRows } from '../frame.ts';
-import { BTI_C, enc, encAddImm, encMem, encPair } from './encoder.ts';
+import { BTI_C, enc, encAddImm, encMem, encPair, encSign } from './encoder.ts';
 import { A, CC, Cond, CondField } from './instructions.ts';
 import { plainLoad, plainStore } from './lower_memory.ts';
 import type { A64Target } from './machine.ts';
@@ -44,6 +44,7 @@ export class A64Thunks {
     private readonly buffer: CodeBuffer,
     private readonly target: A64Target,
     private readonly landingPads: boolean,
+    private readonly signReturns: boolean,
   ) {}
 
   // ---- Pieces ----
@@ -80,6 +81,10 @@ export class A64Thunks {
   private enterFrame(bytes: number, local: number, argBytes: number): number {
     const { buffer } = this;
     const cfa = bytes + argBytes;
+    if (this.signReturns) {
+      encSign(buffer, false, argBytes);
+      this.unwindAt(Unwind.ToggleSigned, 0, 0);
+    }
     encPair(buffer, A.Stp + 1, Reg.Fp, Reg.Lr, Reg.Sp, -bytes);
     this.unwindAt(Unwind.CfaOffset, cfa, 0);
     this.unwindAt(Unwind.Saved, Reg.Fp, -cfa);
@@ -101,6 +106,10 @@ export class A64Thunks {
     this.unwindAt(Unwind.CfaOffset, argBytes, 0);
     this.unwindAt(Unwind.Restored, Reg.Fp, 0);
     this.unwindAt(Unwind.Restored, Reg.Lr, 0);
+    if (this.signReturns) {
+      encSign(buffer, true, argBytes);
+      this.unwindAt(Unwind.ToggleSigned, 0, 0);
+    }
     if (argBytes > 0) {
       encAddImm(buffer, Reg.Sp, Reg.Sp, argBytes);
       this.unwindAt(Unwind.CfaOffset, 0, 0);
@@ -112,6 +121,7 @@ export class A64Thunks {
   /** What follows has the frame again. */
   private frameAgain(bytes: number, argBytes: number): void {
     const cfa = bytes + argBytes;
+    if (this.signReturns) this.unwindAt(Unwind.ToggleSigned, 0, 0);
     this.unwindAt(Unwind.CfaRegister, Reg.Fp, cfa);
     this.unwindAt(Unwind.Saved, Reg.Fp, -cfa);
     this.unwindAt(Unwind.Saved, Reg.Lr, 8 - cfa);
@@ -244,6 +254,7 @@ export class A64Thunks {
   unwind(): CompiledFunction {
     const { buffer } = this;
     this.begin();
+    if (this.signReturns) this.unwindAt(Unwind.ToggleSigned, 0, 0);
     this.unwindAt(Unwind.CfaRegister, Reg.X0, ENTER_BYTES);
     this.unwindAt(Unwind.Saved, Reg.Fp, -ENTER_BYTES);
     this.unwindAt(Unwind.Saved, Reg.Lr, 8 - ENTER_BYTES);

@@ -40,6 +40,7 @@ describe('aarch64 thunks across the C border', function () {
         optLevel: 2,
         march: '',
         landingPads: false,
+        signReturns: false,
         memoryBase: 'register',
         regs: 0,
         forceVeneers: false,
