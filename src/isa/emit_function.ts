@@ -14,8 +14,8 @@ export interface EmitHooks {
   tableTarget(): void;
   /** Moves a value of a register class; never slot to slot. */
   move(from: number, to: number, regClass: number): void;
-  /** Writes the constant that raw instruction `raw` defines into register `to`, without touching flags. */
-  rematerialize(raw: number, to: number, regClass: number): void;
+  /** Writes the constant that raw instruction `raw` defines into register `to`; it may touch flags only if they are dead. */
+  rematerialize(raw: number, to: number, flagsAreDead: boolean): void;
 }
 
 /** Creates the labels of all blocks; block b has label (result) + b. */
@@ -62,10 +62,13 @@ export function emitBlocks(
           }
         }
         const point = 2 * i + after;
+        // Right before a jump no flags are wanted: none live from block to block.
+        const flagsAreDead =
+          after === 0 && i === end - 1 && vcode.succStart[b + 1] - vcode.succStart[b] === 1;
         for (; edit < numEdits && editPoint[edit] === point; edit++) {
           const from = editFrom[edit];
           if (from >= REMAT_BASE)
-            hooks.rematerialize(order[vregRemat[from - REMAT_BASE]], editTo[edit], editClass[edit]);
+            hooks.rematerialize(order[vregRemat[from - REMAT_BASE]], editTo[edit], flagsAreDead);
           else hooks.move(from, editTo[edit], editClass[edit]);
           buffer.afterInstruction();
         }

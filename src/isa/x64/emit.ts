@@ -219,18 +219,20 @@ export class X64Emitter implements EmitHooks {
     } else if (from !== to) encRR(buffer, regClass === RegClass.Int ? X.Mov + 1 : X.Movaps, to, from);
   }
 
-  rematerialize(raw: number, to: number): void {
+  rematerialize(raw: number, to: number, flagsAreDead: boolean): void {
     const { vcode, buffer } = this;
     const x = vcode.op[raw];
     switch (x) {
       case P.ZeroInt:
-        encO(buffer, X.MovI, to, 0);
+        if (flagsAreDead) encRR(buffer, X.Xor, to, to);
+        else encO(buffer, X.MovI, to, 0);
         break;
       case P.ZeroVec:
         encRR(buffer, X.Xorp, to, to);
         break;
       case X.MovI:
-        encO(buffer, X.MovI, to, vcode.imm[raw]);
+        if (flagsAreDead && vcode.imm[raw] === 0) encRR(buffer, X.Xor, to, to);
+        else encO(buffer, X.MovI, to, vcode.imm[raw]);
         break;
       case X.MovI + 1:
         encRR(buffer, X.MovI + 1, 0, to, vcode.imm[raw]);
