@@ -31,6 +31,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'musl-gcc': 'musl-tools',
   'aarch64-linux-gnu-gcc': 'gcc-aarch64-linux-gnu libc6-dev-arm64-cross',
   'aarch64-linux-gnu-ld': 'binutils-aarch64-linux-gnu',
+  'aarch64-linux-gnu-objdump': 'binutils-aarch64-linux-gnu',
   'qemu-aarch64': 'qemu-user',
   'qemu-x86_64': 'qemu-user',
   strace: 'strace',
