@@ -18,7 +18,8 @@ static w2n_options options;
 static w2n_start start;
 
 #ifdef __APPLE__
-/* Weak: these give way to what wasi_setup.c and invoke.c define, where those are linked. */
+/* Weak: these give way to what wasi_setup.c, invoke.c and the user's C define, where there are such. */
+__attribute__((weak)) W2N_HIDDEN int main(int argc, char **argv);
 __attribute__((weak)) bool w2n_has_invoke = false;
 __attribute__((weak)) uint32_t w2n_invoke(w2n_instance *inst, const char *name, int argc, char **argv, const char **problem) {
   (void)inst, (void)name, (void)argc, (void)argv, (void)problem;

@@ -307,13 +307,15 @@ export class Linker {
     const { emit, invoke, compile: options } = this.request;
     if (emit !== 'shared' && options.target.os !== 'macos') return this.stub.files;
     // A library exports the stub's functions, all but what belongs to an executable. Without an archive, what main
-    // refers to weakly is there only if it is wanted.
+    // refers to weakly is there only if it is wanted, and main itself where there is a module to run.
     const isAlone = module !== null && inputs.others.length === 0;
     const hasWasi = !isAlone || this.wantsWasi(module);
     const isLeftOut = (name: string): boolean =>
       emit === 'shared'
         ? ONLY_IN_EXECUTABLES.has(name)
-        : (name === 'invoke' && invoke === undefined) || (name.startsWith('wasi_') && !hasWasi);
+        : (name === 'invoke' && invoke === undefined) ||
+          (name === 'main' && module === null) ||
+          (name.startsWith('wasi_') && !hasWasi);
     return [...this.stub.objects].filter(([name]) => !isLeftOut(name)).map(([, file]) => file);
   }
 

@@ -2,18 +2,17 @@
 // (linux/system.c). So the macOS variant of the stub is executed, too: the image moved into memory, thread-local state,
 // faults as SIGBUS in macOS's signal context, WASI calls with stack arguments in Apple's convention.
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { execute as executeProgram, reference } from '../programs/outcome.ts';
 import { PROGRAMS } from '../programs/programs.ts';
 import type { Outcome } from '../support/command.ts';
 import { emptyFolder, execute, output, wasm2native } from '../support/command.ts';
-import { need, skipBecause } from '../support/need.ts';
+import { need } from '../support/need.ts';
 import { fromRoot } from '../support/paths.ts';
 import { zigEnvironment } from '../support/zig.ts';
+import { macLoader } from './loader.ts';
 
 const ISAS = ['x86_64', 'aarch64'] as const;
-type Isa = (typeof ISAS)[number];
 const hello = fromRoot('fixtures/hello.wasm');
 const sources = fromRoot('test/macho/linux');
 
@@ -25,39 +24,24 @@ function build(args: readonly string[], env: NodeJS.ProcessEnv): void {
   assert.deepEqual([stdout, stderr, status], ['', '', 0], args.join(' '));
 }
 
-function buildLoader(isa: Isa): void {
-  const cc = isa === 'x86_64' ? ['gcc'] : ['aarch64-linux-gnu-gcc', '-static'];
-  const flags = ['-std=gnu11', '-O1', '-Wall', '-Wextra', '-Werror'];
-  const files = readdirSync(sources).filter((file) => file.endsWith('.c'));
-  const [program, ...more] = [...cc, ...flags, ...files.map((file) => path.join(sources, file))];
-  assert.equal(output(program, ...more, '-o', at('load')), '');
-}
-
-const command = (isa: Isa): string[] => [...(isa === 'x86_64' ? [] : ['qemu-aarch64']), at('load')];
-
-function run(isa: Isa, program: string, args: readonly string[]): Outcome {
-  const [loader, ...more] = command(isa);
-  return execute(loader, [...more, program, ...args], { cwd: folder });
-}
-
 for (const isa of ISAS) {
   describe(`macOS executables run, ${isa}`, function () {
     this.timeout(300_000);
     let env: NodeJS.ProcessEnv = {};
     const target = ['--target', `${isa}-macos`];
+    let command: readonly [string, ...string[]];
+    const run = (program: string, args: readonly string[]): Outcome =>
+      execute(command[0], [...command.slice(1), program, ...args], { cwd: folder });
     before(function () {
-      if (process.platform !== 'linux' || process.arch !== 'x64')
-        skipBecause(this, 'the loader is built for x86_64 Linux and for qemu there');
-      need(this, ...(isa === 'x86_64' ? ['gcc'] : ['aarch64-linux-gnu-gcc', 'qemu-aarch64']));
       env = zigEnvironment(this);
       folder = emptyFolder(`macos-run-${isa}`);
-      buildLoader(isa);
+      command = macLoader(this, isa, folder);
     });
 
     it('a program prints', () => {
       for (const level of ['-O0', '-O2']) {
         build([...target, level, hello, '-o', at('hello')], env);
-        const outcome = run(isa, at('hello'), []);
+        const outcome = run(at('hello'), []);
         assert.deepEqual([outcome.stderr, outcome.status], ['', 0]);
         assert.equal(outcome.stdout, 'Hello from WebAssembly, compiled to native code!\n');
       }
@@ -72,7 +56,7 @@ for (const isa of ISAS) {
         build([...target, ...options, '-o', at('traps')], env);
         for (const args of [[], ['1'], ['1', '2'], ['1', '2', '3']]) {
           const expected = execute(at('traps-linux'), args);
-          const got = run(isa, at('traps'), args);
+          const got = run(at('traps'), args);
           assert.equal(expected.status, 134);
           assert.equal(got.status, 134, got.stderr);
           const shown = (text: string): string => (args.length < 3 ? text : text.split('\n')[0]);
@@ -91,7 +75,7 @@ for (const isa of ISAS) {
         for (const spec of program.test) {
           const expected = reference(folder, program, spec, program.wasm());
           assert.ok(expected.stdout.length > 50);
-          const got = executeProgram(folder, program, spec, [...command(isa), at(name), ...spec.args]);
+          const got = executeProgram(folder, program, spec, [...command, at(name), ...spec.args]);
           assert.deepEqual(got, expected);
         }
       });
@@ -101,7 +85,7 @@ for (const isa of ISAS) {
       assert.ok(lua !== undefined);
       need(this, ...lua.needs);
       build([...target, '--dir', '.::/', lua.wasm(), '-o', at('lua')], env);
-      const missing = run(isa, at('lua'), ['none.lua']);
+      const missing = run(at('lua'), ['none.lua']);
       assert.equal(missing.status, 1);
       assert.match(missing.stderr, /cannot open none\.lua/);
     });

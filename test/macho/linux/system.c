@@ -302,6 +302,16 @@ static int mac_key_create(unsigned long *key, void (*destructor)(void *)) {
   return result;
 }
 static int mac_key_set(unsigned long key, const void *value) { return pthread_setspecific((pthread_key_t)key, value); }
+#if defined(__aarch64__)
+/* Up to six integers and pointers. */
+static int mac_printf(const char *format, long a1, VARIABLE(2), long v1, long v2, long v3, long v4, long v5) {
+  (void)a1;
+  UNUSED;
+  return printf(format, variable, v1, v2, v3, v4, v5);
+}
+#else
+#define mac_printf printf
+#endif
 static void *copy_checked(void *to, const void *from, size_t n, size_t room) {
   if (n > room) die("__memcpy_chk", "");
   return memcpy(to, from, n);
@@ -341,6 +351,7 @@ static const symbol symbols[] = {
     FUNCTION("_mmap", mac_mmap),
     FUNCTION("_vm_remap", vm_remap_copy),
     FUNCTION("_sigaction", mac_sigaction_call),
+    FUNCTION("_printf", mac_printf),
     FUNCTION("_signal", mac_signal),
     FUNCTION("_sigaltstack", mac_sigaltstack),
     FUNCTION("_fcntl", mac_fcntl),
