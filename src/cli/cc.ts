@@ -1,6 +1,8 @@
 // Running the C compiler. Its name may carry arguments ("zig cc -target aarch64-linux-musl").
+import path from 'node:path';
 import { execa, ExecaError } from 'execa';
 import { UserError } from './diagnostics.ts';
+import { temporaryFolder } from './output.ts';
 import { shellQuote } from './words.ts';
 
 export interface Compiler {
@@ -12,7 +14,9 @@ export interface Compiler {
 /** What identifies the compiler in cache keys: its words and what it says of its version. */
 export async function compilerIdentity(compiler: Compiler): Promise<string> {
   const [program, ...rest] = compiler.words;
-  const result = await start(compiler, [program, ...rest, '--version']);
+  // zig writes an object as well, into the working directory.
+  const file = program.includes('/') ? path.resolve(program) : program;
+  const result = await start(compiler, [file, ...rest, '--version'], temporaryFolder());
   return `${shellQuote(compiler.words)}\n${result}`;
 }
 
@@ -30,10 +34,14 @@ export async function runCompiler(
   await start(compiler, [program, ...rest, ...args]);
 }
 
-async function start(compiler: Compiler, command: readonly [string, ...string[]]): Promise<string> {
+async function start(
+  compiler: Compiler,
+  command: readonly [string, ...string[]],
+  cwd = process.cwd(),
+): Promise<string> {
   const [program, ...args] = command;
   try {
-    const result = await execa(program, args, { all: true, stdin: 'ignore', cleanup: true });
+    const result = await execa(program, args, { all: true, stdin: 'ignore', cleanup: true, cwd });
     return result.all;
   } catch (error) {
     if (!(error instanceof ExecaError)) throw error;

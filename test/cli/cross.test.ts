@@ -1,7 +1,7 @@
 // Cross builds: which C compiler --target picks, what the command says where there is none, and static musl programs for
 // both instruction sets, run.
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { emptyFolder, execute, output, wasm2native } from '../support/command.ts';
 import { need, skipBecause } from '../support/need.ts';
@@ -126,9 +126,13 @@ describe('static musl programs', function () {
   });
 
   function buildStatic(target: string, more: readonly string[], env: NodeJS.ProcessEnv = {}): string {
-    const program = path.join(folder, `${target}-${more.length}`);
-    const outcome = wasm2native(['--target', target, '--static', ...more, hello, '-o', program], { env });
+    const cwd = path.join(folder, `in-${target}`);
+    mkdirSync(cwd);
+    const program = path.join(cwd, 'hello');
+    const args = ['--target', target, '--static', ...more, hello];
+    const outcome = wasm2native(args, { env, cwd });
     assert.deepEqual([outcome.stderr, outcome.status], ['', 0]);
+    assert.deepEqual(readdirSync(cwd), ['hello'], 'nothing else is left there');
     assert.doesNotMatch(output('readelf', '-lW', program), /INTERP|DYNAMIC/);
     return program;
   }

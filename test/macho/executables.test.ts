@@ -1,7 +1,7 @@
 // Whole executables for macOS, linked on Linux by zig and by LLVM's ld64.lld: what LLVM's tools read of them without a
 // warning, code as it was in the object, no relocation in it, unwind data, code signature.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { readMachO } from '../../src/macho/reader.ts';
 import { emptyFolder, output, wasm2native } from '../support/command.ts';
@@ -17,9 +17,13 @@ const hello = fromRoot('fixtures/hello.wasm');
 let folder = '';
 const at = (name: string): string => path.join(folder, name);
 
+/** Builds, and leaves nothing in the working directory. */
 function build(args: readonly string[], env: NodeJS.ProcessEnv): void {
-  const { stdout, stderr, status } = wasm2native(args, { env });
+  const cwd = at('empty');
+  mkdirSync(cwd, { recursive: true });
+  const { stdout, stderr, status } = wasm2native(args, { env, cwd });
   assert.deepEqual([stdout, stderr, status], ['', '', 0], args.join(' '));
+  assert.deepEqual(readdirSync(cwd), []);
 }
 
 /** Everything that LLVM's tools print; each must succeed and have nothing to say on standard error. */
