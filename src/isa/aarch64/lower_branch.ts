@@ -68,6 +68,8 @@ export function flagsOf(l: L, value: Value): number {
   if (l.vregOf[v] < 0) {
     if (f.op[v] === Op.ICmp) return compare(l, v) ^ flip;
     if (f.op[v] === Op.FCmp) return floatCompare(l, v) ^ flip;
+    const both = comparePair(l, v);
+    if (both >= 0) return both ^ flip;
     if (f.op[v] === Op.And && l.single(v)) {
       testAnd(l, v);
       return CC.Ne ^ flip;
@@ -110,6 +112,49 @@ function compare(l: L, v: Value): number {
   const ra = operandReg(l, a, w);
   useRR(l, A.Cmp + w, ra, operandReg(l, b, w));
   return INT_CC[cc];
+}
+
+/** Flags N Z C V for which a condition holds. */
+const FLAGS = Int32Array.of(4, 0, 2, 0, 8, 0, 1, 0, 2, 0, 0, 8, 0, 4);
+
+/**
+ * The flags of `v` if it is a conjunction or disjunction of two comparisons that nobody else needs: the second is made
+ * by ccmp only where the first has not decided. The condition that says that v is not zero; -1, with nothing written,
+ * for other values.
+ */
+function comparePair(l: L, v: Value): number {
+  const f = l.func;
+  const isAnd = f.op[v] === Op.And;
+  if ((!isAnd && f.op[v] !== Op.Or) || f.type[v] !== Type.I32 || !l.single(v)) return -1;
+  if (!l.single(f.arg(v, 0)) || !l.single(f.arg(v, 1))) return -1;
+  let first = skipNot(l, f.arg(v, 0));
+  let firstFlip = flipped;
+  let second = skipNot(l, f.arg(v, 1));
+  let secondFlip = flipped;
+  if (l.vregOf[first] >= 0 || l.vregOf[second] >= 0) return -1;
+  if (f.op[second] !== Op.ICmp) {
+    [first, second] = [second, first];
+    [firstFlip, secondFlip] = [secondFlip, firstFlip];
+  }
+  if (f.op[second] !== Op.ICmp || (f.op[first] !== Op.ICmp && f.op[first] !== Op.FCmp)) return -1;
+  let a = f.arg(second, 0);
+  let b = f.arg(second, 1);
+  let cc = f.imm[second];
+  const w = wide(l, a);
+  if (l.isConst(a) && !l.isConst(b)) {
+    [a, b] = [b, a];
+    cc = SWAPPED[cc];
+  }
+  const constant = smallConst(l, b);
+  const isShort = Math.abs(constant) <= 31;
+  const ra = operandReg(l, a, w);
+  const rb = isShort ? -1 : operandReg(l, b, w);
+  const decided = (f.op[first] === Op.ICmp ? compare(l, first) : floatCompare(l, first)) ^ firstFlip;
+  const holds = INT_CC[cc] ^ secondFlip;
+  const rest = (FLAGS[isAnd ? holds ^ 1 : holds] << 4) | (isAnd ? decided : decided ^ 1);
+  if (isShort) useR(l, (constant < 0 ? A.CcmnI : A.CcmpI) + w, ra, (Math.abs(constant) << 8) | rest);
+  else useRR(l, A.Ccmp + w, ra, rb, rest);
+  return holds;
 }
 
 /** tst of the operands of an And that nobody else needs. Carry and overflow are clear. */
@@ -163,6 +208,8 @@ function testOf(l: L, value: Value): number {
 /** Tests whether v is zero (sense 0) or not (sense 1). */
 function zeroTest(l: L, v: Value, w: number, sense: number): number {
   const f = l.func;
+  const both = comparePair(l, v);
+  if (both >= 0) return both ^ sense ^ 1;
   if (f.op[v] === Op.And && l.single(v)) {
     const b = f.arg(v, 1);
     const bit = l.isConst(b) ? log2Exact(f.imm[b], w === 1 ? f.imm2[b] : 0) : -1;
