@@ -14,6 +14,7 @@ import {
   VALUE_BYTES,
 } from '../../src/abi/layout.ts';
 import { exportSymbol, importSymbol, mangle } from '../../src/abi/mangle.ts';
+import { need } from '../support/need.ts';
 import { fromRoot } from '../support/paths.ts';
 
 /** C structure behind each enum of offsets. */
@@ -137,7 +138,8 @@ describe('abi/layout', () => {
     assert.equal(new Set(TRAP_MESSAGES).size, TRAP_MESSAGES.length);
   });
 
-  it('gives a public header that C++ accepts and C accepts with all warnings', () => {
+  it('gives a public header that C++ accepts and C accepts with all warnings', function () {
+    need(this, 'cc', 'c++');
     const header = fromRoot('runtime-stub/wasm2native.h');
     execFileSync('cc', [
       '-std=c99',

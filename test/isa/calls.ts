@@ -13,6 +13,7 @@ import { allocateFast } from '../../src/regalloc/fast.ts';
 import { Random } from '../opt/random_func.ts';
 import { NativeModule } from './native.ts';
 import type { NativeCall, NativeIsa, NativeOptions, Slot } from './native.ts';
+import { needIsa } from '../support/need.ts';
 
 const TYPES = [Type.I32, Type.I64, Type.F32, Type.F64, Type.I64, Type.V128];
 const HEAD = 128;
@@ -216,6 +217,9 @@ const SEED = Number(process.env.WASM2NATIVE_SEED ?? 0);
 export function callSuite(isa: NativeIsa): void {
   describe(`${isa} calls with random signatures`, function () {
     this.timeout(60000);
+    before(function () {
+      needIsa(this, isa);
+    });
     for (let k = 0; k < 6; k++) {
       it(`fast allocator, ${k}`, () => check(SEED + k, { ...DEFAULT, isa, regs: k % 2 === 0 ? 0 : 6 }));
       it(`bundles, ${k}`, () =>

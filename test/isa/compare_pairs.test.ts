@@ -7,6 +7,7 @@ import { defaultOptions } from '../../src/options.ts';
 import { leb, moduleOf, name, section } from '../frontend/binary.ts';
 import { Random } from '../fuzz/random.ts';
 import { i32, LinkStatus, TestHost } from '../support/host.ts';
+import { needIsa } from '../support/need.ts';
 
 /** eq ne lt_s lt_u gt_s gt_u le_s le_u ge_s ge_u, as the binary format numbers them from i32.eq and i64.eq. */
 const COMPARE: readonly ((a: number, b: number) => boolean)[] = [
@@ -94,7 +95,8 @@ function allCases(): Case[] {
 describe('branches on two comparisons', function () {
   this.timeout(60_000);
   for (const isa of ['x86_64', 'aarch64'] as const) {
-    it(isa, async () => {
+    it(isa, async function () {
+      needIsa(this, isa);
       const cases = allCases();
       const random = new Random(12);
       const host = await TestHost.start(isa);

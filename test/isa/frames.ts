@@ -8,6 +8,7 @@ import { verify } from '../../src/ir/verifier.ts';
 import { allocateFast } from '../../src/regalloc/fast.ts';
 import { NativeModule } from './native.ts';
 import type { NativeIsa } from './native.ts';
+import { needIsa } from '../support/need.ts';
 
 const STACK_EXHAUSTED = 9;
 
@@ -46,6 +47,9 @@ function recursive(live: number): { f: Func; sigs: Signatures } {
 export function frameSuite(isa: NativeIsa): void {
   describe(`${isa} frames`, function () {
     this.timeout(60000);
+    before(function () {
+      needIsa(this, isa);
+    });
 
     function run(live: number, arg: number): { trap: number; value: bigint; frameBytes: number } {
       const { f, sigs } = recursive(live);

@@ -12,6 +12,7 @@ import type { Allocator } from '../../src/regalloc/door.ts';
 import { allocateFast } from '../../src/regalloc/fast.ts';
 import { canonical, NativeModule } from './native.ts';
 import type { NativeCall, NativeIsa, NativeOptions } from './native.ts';
+import { needIsa } from '../support/need.ts';
 
 const I32 = [
   0n,
@@ -444,6 +445,9 @@ const allocators: readonly (readonly [string, Allocator])[] = [
 export function operationSuite(isa: NativeIsa): void {
   describe(`${isa} operations against the interpreter`, function () {
     this.timeout(120000);
+    before(function () {
+      needIsa(this, isa);
+    });
     for (const [name, allocator] of allocators) {
       it(`baseline, ${name} allocator`, () =>
         check({ ...DEFAULT, isa, allocator }, allocator === allocateFast ? 1 : 3));

@@ -14,6 +14,7 @@ import { allocateFast } from '../../src/regalloc/fast.ts';
 import { Random, randomFunc } from '../opt/random_func.ts';
 import { canonical, NativeModule } from './native.ts';
 import type { NativeCall, NativeIsa, NativeOptions } from './native.ts';
+import { needIsa } from '../support/need.ts';
 
 const HEAD = 128;
 const MEMORY_BYTES = 120;
@@ -178,6 +179,9 @@ const DEFAULT: NativeOptions = {
 export function randomSuite(isa: NativeIsa): void {
   describe(`${isa} random functions against the interpreter`, function () {
     this.timeout(120000);
+    before(function () {
+      needIsa(this, isa);
+    });
     const run = (name: string, seed: number, options: NativeOptions): void => {
       it(name, () => {
         const { returned, trapped } = check(seed + SEED, options);

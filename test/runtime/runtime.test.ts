@@ -7,7 +7,7 @@ import path from 'node:path';
 import { TrapKind, TRAP_MESSAGES } from '../../src/abi/layout.ts';
 import { buildWithStub, HostCrash, HostRefusal, i32, LinkStatus, TestHost } from '../support/host.ts';
 import type { HostIsa } from '../support/host.ts';
-import { need } from '../support/need.ts';
+import { need, needIsa } from '../support/need.ts';
 import { fromRoot } from '../support/paths.ts';
 
 const modules = fromRoot('test/runtime/modules');
@@ -146,10 +146,7 @@ for (const isa of ['x86_64', 'aarch64'] as const) {
   describe(`test host: ${isa}`, function () {
     let host: TestHost;
     before(async function () {
-      if (isa === 'aarch64') {
-        need(this, 'aarch64-linux-gnu-gcc');
-        need(this, 'qemu-aarch64');
-      }
+      needIsa(this, isa);
       host = await TestHost.start(isa);
     });
     after(async () => host?.close());

@@ -23,6 +23,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   wasm2c: 'wabt',
   'wasm-objdump': 'wabt',
   cc: 'gcc libc6-dev',
+  'c++': 'g++',
   gcc: 'gcc libc6-dev',
   as: 'binutils',
   ld: 'binutils',
@@ -83,6 +84,12 @@ export function need(context: Mocha.Context, ...tools: string[]): void {
   if (missing.length === 0) return;
   const packages = missing.map((tool) => PACKAGES[tool] ?? tool).join(' ');
   skipBecause(context, `no ${missing.join(', ')} (Debian: apt-get install ${packages})`);
+}
+
+/** Goes on if programs for `isa` can be built and run here: this machine's own, or by a cross compiler and qemu. */
+export function needIsa(context: Mocha.Context, isa: 'x86_64' | 'aarch64'): void {
+  if (isa === process.arch.replace('x64', 'x86_64').replace('arm64', 'aarch64')) need(context, 'cc');
+  else need(context, `${isa}-linux-gnu-gcc`, `qemu-${isa}`);
 }
 
 /** Goes on if `command` exits with 0: for what is more than a program on PATH, such as a C library. */

@@ -12,7 +12,7 @@ import { SectionRole } from '../../src/emit/object_file.ts';
 import { defaultOptions, NO_STRESS } from '../../src/options.ts';
 import { emptyFolder, execute, output, wasm2native, type Outcome } from '../support/command.ts';
 import { i32, LinkStatus, TestHost, type HostIsa } from '../support/host.ts';
-import { need } from '../support/need.ts';
+import { need, needIsa } from '../support/need.ts';
 import { readSpecScript } from '../support/spec.ts';
 
 const MIB = 2 ** 20;
@@ -248,7 +248,8 @@ describe('far calls, unwound', function () {
 describe('far calls, mapped by the test host', function () {
   this.timeout(60_000);
   for (const isa of ['x86_64', 'aarch64'] as const) {
-    it(isa, async () => {
+    it(isa, async function () {
+      needIsa(this, isa);
       const host = await TestHost.start(isa);
       try {
         const { dir, commands } = readSpecScript('core', 'forward');

@@ -8,6 +8,7 @@ import { defaultOptions, NO_STRESS, type StressOptions } from '../../src/options
 import { TrapKind } from '../../src/abi/layout.ts';
 import { leb, moduleOf, name, section } from '../frontend/binary.ts';
 import { bits, f64, i32, i64, LinkStatus, TestHost, type HostIsa } from '../support/host.ts';
+import { needIsa } from '../support/need.ts';
 
 const ISAS = ['x86_64', 'aarch64'] as const;
 const I32 = 0x7f;
@@ -181,7 +182,8 @@ describe('large functions, executed', function () {
 
   for (const isa of ISAS) {
     for (const optLevel of [0, 2] as const) {
-      it(`${isa} -O${optLevel}: 200,000 constants in one block, with branches and a trap across them`, async () => {
+      it(`${isa} -O${optLevel}: 200,000 constants in one block, with branches and a trap across them`, async function () {
+        needIsa(this, isa);
         await withModule(isa, optLevel, {}, constants, async (host, instance, textBytes) => {
           assert.ok(textBytes > COUNT * 20, `${textBytes} bytes of text`);
           const answers = await Promise.all([
@@ -217,7 +219,8 @@ describe('large functions, executed', function () {
       [', veneers forced', { forceVeneers: true }],
       [', reaches cut short and veneers forced', { ...cut, forceVeneers: true, layoutSeed: 5 }],
     ] as const) {
-      it(`${isa}: a br_table of 65,520 entries${title}`, async () => {
+      it(`${isa}: a br_table of 65,520 entries${title}`, async function () {
+        needIsa(this, isa);
         const [entries, blocks] = [65_520, 1500];
         await withModule(isa, 2, stress, tableModule(entries, blocks), async (host, instance) => {
           const indices = [0, 1, entries - 1, entries, entries + 1, 0x7fffffff, 0xffffffff];
@@ -232,7 +235,8 @@ describe('large functions, executed', function () {
     }
   }
 
-  it('aarch64: a function of more than 128 MiB, blown up by --x-pad-blocks', async () => {
+  it('aarch64: a function of more than 128 MiB, blown up by --x-pad-blocks', async function () {
+    needIsa(this, 'aarch64');
     await withModule(
       'aarch64',
       2,
