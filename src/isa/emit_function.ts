@@ -62,14 +62,13 @@ export function emitBlocks(
           }
         }
         const point = 2 * i + after;
-        // Right before a jump no flags are wanted: none live from block to block.
-        const flagsAreDead =
-          after === 0 && i === end - 1 && vcode.succStart[b + 1] - vcode.succStart[b] === 1;
         for (; edit < numEdits && editPoint[edit] === point; edit++) {
           const from = editFrom[edit];
-          if (from >= REMAT_BASE)
+          if (from >= REMAT_BASE) {
+            // Right before a jump no flags are wanted: none live from block to block.
+            const flagsAreDead = point === 2 * end - 2 && vcode.succStart[b + 1] - vcode.succStart[b] === 1;
             hooks.rematerialize(order[vregRemat[from - REMAT_BASE]], editTo[edit], flagsAreDead);
-          else hooks.move(from, editTo[edit], editClass[edit]);
+          } else hooks.move(from, editTo[edit], editClass[edit]);
           buffer.afterInstruction();
         }
       }

@@ -12,6 +12,7 @@ import { x64 } from '../../src/isa/x64/isa.ts';
 import { checkAllocation } from '../../src/regalloc/checker.ts';
 import type { Allocator } from '../../src/regalloc/door.ts';
 import { verifyRegallocInput } from '../../src/regalloc/verify_input.ts';
+import { isOwnIsa } from '../support/need.ts';
 import { fromRoot } from '../support/paths.ts';
 
 export type NativeIsa = 'x86_64' | 'aarch64';
@@ -56,7 +57,7 @@ function hostProgram(isa: NativeIsa): readonly string[] {
   mkdirSync(dir, { recursive: true });
   const source = fromRoot('test/isa/native_host.c');
   const program = `${dir}/native_host-${isa}-${process.pid}`;
-  const isOwn = isa === process.arch.replace('x64', 'x86_64').replace('arm64', 'aarch64');
+  const isOwn = isOwnIsa(isa);
   const cc = isOwn ? ['cc'] : [`${isa}-linux-gnu-gcc`, '-static'];
   const flags = ['-std=c11', '-Wall', '-Wextra', '-Werror', '-O1'];
   const built = spawnSync(cc[0], [...cc.slice(1), ...flags, source, '-o', program], { encoding: 'utf8' });

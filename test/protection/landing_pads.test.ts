@@ -12,7 +12,7 @@ import { defaultOptions, NO_STRESS, type CompileOptions } from '../../src/option
 import { elfMaker, runScript, Tally } from '../spec/runner.ts';
 import { emptyFolder, execute, output, wasm2native } from '../support/command.ts';
 import { HostCrash, i32, TestHost, type HostIsa } from '../support/host.ts';
-import { need } from '../support/need.ts';
+import { need, needIsa } from '../support/need.ts';
 import { fromRoot } from '../support/paths.ts';
 import { readSpecScript, specModule } from '../support/spec.ts';
 
@@ -139,7 +139,7 @@ describe('landing pads', function () {
       ],
     ] as const) {
       it(`${isa}: scripts with indirect branches${title}`, async function () {
-        if (isa === 'aarch64') need(this, 'aarch64-linux-gnu-gcc', 'qemu-aarch64');
+        needIsa(this, isa);
         const host = await TestHost.start(isa);
         const tally = new Tally();
         const make = elfMaker({ ...optionsFor(isa), stress: { ...NO_STRESS, ...stress } });

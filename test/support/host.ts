@@ -14,6 +14,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'no
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { TRAP_MESSAGES } from '../../src/abi/layout.ts';
+import { isOwnIsa } from './need.ts';
 import { fromRoot } from './paths.ts';
 
 export type HostIsa = 'x86_64' | 'aarch64';
@@ -68,7 +69,7 @@ export interface HostOptions {
 const run = promisify(execFile);
 
 function compilerFor(isa: HostIsa): readonly string[] {
-  if (isa === process.arch.replace('x64', 'x86_64').replace('arm64', 'aarch64')) return ['cc'];
+  if (isOwnIsa(isa)) return ['cc'];
   return [`${isa}-linux-gnu-gcc`, '-static'];
 }
 

@@ -4,6 +4,8 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
+import { hostTarget } from '../../src/cli/target.ts';
+import type { Isa } from '../../src/options.ts';
 
 /** Tool -> how to get it on Debian. */
 const PACKAGES: Readonly<Record<string, string>> = {
@@ -86,9 +88,12 @@ export function need(context: Mocha.Context, ...tools: string[]): void {
   skipBecause(context, `no ${missing.join(', ')} (Debian: apt-get install ${packages})`);
 }
 
+/** Whether code of `isa` runs here without an emulator. */
+export const isOwnIsa = (isa: Isa): boolean => isa === hostTarget().isa;
+
 /** Goes on if programs for `isa` can be built and run here: this machine's own, or by a cross compiler and qemu. */
-export function needIsa(context: Mocha.Context, isa: 'x86_64' | 'aarch64'): void {
-  if (isa === process.arch.replace('x64', 'x86_64').replace('arm64', 'aarch64')) need(context, 'cc');
+export function needIsa(context: Mocha.Context, isa: Isa): void {
+  if (isOwnIsa(isa)) need(context, 'cc');
   else need(context, `${isa}-linux-gnu-gcc`, `qemu-${isa}`);
 }
 

@@ -12,7 +12,7 @@ import { SectionRole } from '../../src/emit/object_file.ts';
 import { defaultOptions, NO_STRESS } from '../../src/options.ts';
 import { emptyFolder, execute, output, wasm2native, type Outcome } from '../support/command.ts';
 import { i32, LinkStatus, TestHost, type HostIsa } from '../support/host.ts';
-import { need, needIsa } from '../support/need.ts';
+import { isOwnIsa, need, needIsa } from '../support/need.ts';
 import { readSpecScript } from '../support/spec.ts';
 
 const MIB = 2 ** 20;
@@ -84,7 +84,7 @@ const CASES: readonly Case[] = (['x86_64', 'aarch64'] as const).flatMap((isa) =>
 
 /** The words that run a program of an ISA. */
 function runner(isa: HostIsa): readonly string[] {
-  if (isa === process.arch.replace('x64', 'x86_64').replace('arm64', 'aarch64')) return [];
+  if (isOwnIsa(isa)) return [];
   return [`qemu-${isa}`, '-L', `/usr/${isa}-linux-gnu`];
 }
 

@@ -13,7 +13,7 @@ import { Random } from '../fuzz/random.ts';
 import { runInV8 } from '../fuzz/v8_outcome.ts';
 import type { MakeObject } from '../spec/runner.ts';
 import { TestHost, type HostIsa } from '../support/host.ts';
-import { need } from '../support/need.ts';
+import { need, needIsa } from '../support/need.ts';
 
 const MODULES = 40;
 const LAYOUTS = 25;
@@ -94,7 +94,7 @@ describe('random layouts, executed', function () {
   });
   for (const isa of ['x86_64', 'aarch64'] as const) {
     it(`${isa}: ${MODULES * LAYOUTS} layouts of ${MODULES} modules`, async function () {
-      if (isa === 'aarch64') need(this, 'aarch64-linux-gnu-gcc', 'qemu-aarch64');
+      needIsa(this, isa);
       const differences: string[] = [];
       let calls = 0;
       let host = await TestHost.start(isa);
