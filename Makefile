@@ -41,7 +41,7 @@ wasi-suite: dist/wasm2native.cjs
 
 # Links exchanged by a second thread for 10 s during each path operation (the ordinary run: 40 ms).
 RACE_MS ?= 10000
-wasi-race: dist/wasm2native.js
+wasi-race: dist/wasm2native.cjs
 	WASM2NATIVE_WASI_RACE_MS=$(RACE_MS) $(NODE) scripts/test.mjs test/wasi/wasi.test.ts --grep=gcc-asan.*exchanged
 
 lint: node_modules/.package-lock.json
