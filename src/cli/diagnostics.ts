@@ -42,7 +42,9 @@ export interface ErrorContext {
 
 /** Prints `error` to stderr and gives the exit status. */
 export function report(error: unknown, context: ErrorContext): ExitStatus {
-  const prefix = pc.createColors(pc.isColorSupported && process.stderr.isTTY).red('wasm2native:');
+  // Only at a terminal, whatever a CI's environment asks for: the lines are read by programs elsewhere.
+  const isColored = process.stderr.isTTY && process.stderr.hasColors();
+  const prefix = pc.createColors(isColored === true).red('wasm2native:');
   if (error instanceof UsageError) {
     print(`${prefix} ${oneLine(error.message)} (see wasm2native --help)`);
     return ExitStatus.Usage;

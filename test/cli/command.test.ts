@@ -124,6 +124,21 @@ describe('command', () => {
     refuses(['empty.wasm', '-o', 'x'], 1, /neither _start nor _initialize.*--emit obj/);
   });
 
+  // CI services set CI, some FORCE_COLOR: their logs and what reads our lines get no escape sequences for it.
+  it('colours its name at a terminal only', function () {
+    refuses([at('no.wasm')], 1, /^wasm2native: /, { CI: 'true', FORCE_COLOR: '1' });
+    need(this, 'script');
+    const seen = (env: NodeJS.ProcessEnv): string => {
+      const command = `'${process.execPath}' '${launcher}' no.wasm`;
+      const options = { cwd: folder, env: { PATH: process.env.PATH, TERM: 'xterm', ...env } };
+      return execute('script', ['-qec', command, '/dev/null'], options).stdout;
+    };
+    const RED = '\x1b[31m';
+    assert.ok(seen({}).startsWith(`${RED}wasm2native:`), JSON.stringify(seen({})));
+    assert.ok(seen({ NO_COLOR: '1' }).startsWith('wasm2native: '), JSON.stringify(seen({ NO_COLOR: '1' })));
+    assert.ok(seen({ TERM: 'dumb' }).startsWith('wasm2native: '), JSON.stringify(seen({ TERM: 'dumb' })));
+  });
+
   it('refuses wrong usage with status 2', () => {
     refuses([], 2, /no input file/);
     refuses(['--nonsense', hello], 2, /nonsense/);
