@@ -38,10 +38,10 @@ enum {
   W2N_S_ELEMENTS,
   W2N_S_DATA,
   W2N_S_EXPRS,
-  W2N_S_CALL_SITES, /* the stream of src/emit/tables.ts; count in bytes */
-  W2N_S_LOCATIONS,  /* the index of src/emit/tables.ts; count in bytes */
-  W2N_S_NAMES,      /* w2n_string per function, count 0 or the number of functions */
-  W2N_S_CONFIG,     /* count in bytes */
+  W2N_S_CODE_RECORDS, /* the stream of src/emit/tables.ts; count in bytes */
+  W2N_S_CODE_INDEX,   /* the index of src/emit/tables.ts; count in bytes */
+  W2N_S_NAMES,        /* w2n_string per function, count 0 or the number of functions */
+  W2N_S_CONFIG,       /* count in bytes */
   W2N_SECTIONS
 };
 
@@ -85,13 +85,8 @@ typedef struct w2n_type_row {
 
 typedef struct w2n_function_row {
   uint64_t code_offset; /* imports: the thunk to C, 0 if the module has none */
-  uint64_t code_bytes;
   uint32_t type;        /* local type index */
   uint32_t slot_offset; /* instance offset of its w2n_func, or W2N_NONE */
-  uint32_t frame_bytes; /* see docs/abi.md, "Frames" */
-  uint32_t saved_mask;
-  uint32_t stack_arg_bytes;
-  uint32_t prologue_bytes;
 } w2n_function_row;
 
 typedef struct w2n_export_row {
@@ -181,15 +176,16 @@ typedef struct w2n_expr_op {
   uint64_t hi;
 } w2n_expr_op;
 
-/* A row of W2N_S_LOCATIONS: src/emit/tables.ts describes it and the records in the stream W2N_S_CALL_SITES. */
+/* A row of W2N_S_CODE_INDEX: src/emit/tables.ts describes it and the records in the stream W2N_S_CODE_RECORDS. */
 typedef struct w2n_code_row {
   uint64_t offset;
   uint32_t bytes;
   uint32_t frame_bytes; /* from sp in the body to the return address (x86_64) or the frame's end (aarch64) */
   uint32_t saved_mask;
-  uint32_t locations;  /* offsets into the stream */
-  uint32_t call_sites;
+  uint32_t records;  /* offset into the stream */
   uint32_t function; /* W2N_NONE: a thunk */
+  uint16_t prologue_bytes;
+  uint16_t stack_arg_bytes;
 } w2n_code_row;
 
 /* ---- Objects that compiled code reads ---- */
@@ -314,9 +310,9 @@ W2N_SIZE(struct w2n_module, 48);
 W2N_SIZE(w2n_type_row, 40);
 W2N_AT(w2n_type_row, call_thunk, 24);
 W2N_AT(w2n_type_row, host_thunk, 32);
-W2N_SIZE(w2n_function_row, 40);
-W2N_AT(w2n_function_row, type, 16);
-W2N_AT(w2n_function_row, prologue_bytes, 36);
+W2N_SIZE(w2n_function_row, 16);
+W2N_AT(w2n_function_row, type, 8);
+W2N_AT(w2n_code_row, prologue_bytes, 28);
 W2N_SIZE(w2n_code_row, 32);
 W2N_SIZE(w2n_export_row, 16);
 W2N_SIZE(w2n_import_row, 24);

@@ -14,9 +14,10 @@ static void add_frame(w2n_trace *trace, const w2n_header *h, const w2n_module *m
   trace->count++;
 }
 
-/* The function's row for a code offset, NULL in thunks and elsewhere. */
-static const w2n_function_row *function_at(const w2n_header *h, const w2n_code_row *code) {
-  return code && code->function < w2n_count(h, W2N_S_FUNCTIONS) ? &w2n_functions(h)[code->function] : NULL;
+/* The row of a function for a code offset, NULL in thunks and elsewhere. */
+static const w2n_code_row *function_at(const w2n_header *h, uint64_t offset) {
+  const w2n_code_row *code = w2n_code_at(h, offset);
+  return code && code->function < w2n_count(h, W2N_S_FUNCTIONS) ? code : NULL;
 }
 
 #if defined(__x86_64__)
@@ -39,13 +40,12 @@ static uint64_t prologue_frame(const uint8_t *p, const uint8_t *end) {
  * the callee has popped its stack arguments: the body's sp lies below by what this call passed. */
 static bool step(const w2n_thread *t, const w2n_header *h, w2n_regs *r, bool is_return) {
   uint64_t offset = r->pc - (uintptr_t)h;
-  const w2n_code_row *code = w2n_code_at(h, offset - (is_return ? 1 : 0));
-  const w2n_function_row *f = function_at(h, code);
+  const w2n_code_row *f = function_at(h, offset - (is_return ? 1 : 0));
   if (!f && is_return) return false;
   uint64_t frame = 0; /* in a thunk: traps there come first of all */
-  if (f && !is_return && offset - code->offset < f->prologue_bytes)
-    frame = prologue_frame(w2n_at(h, code->offset), (const uint8_t *)r->pc);
-  else if (f) frame = code->frame_bytes - (is_return ? w2n_call_argument_bytes(h, offset) : 0);
+  if (f && !is_return && offset - f->offset < f->prologue_bytes)
+    frame = prologue_frame(w2n_at(h, f->offset), (const uint8_t *)r->pc);
+  else if (f) frame = f->frame_bytes - (is_return ? w2n_call_argument_bytes(h, offset) : 0);
   uintptr_t at = r->sp + frame;
   if (!on_stack(t, at)) return false;
   r->pc = word_at(at);
@@ -71,10 +71,9 @@ static uintptr_t plain(uintptr_t address) {
 
 static bool step(const w2n_thread *t, const w2n_header *h, w2n_regs *r, bool is_return) {
   uint64_t offset = r->pc - (uintptr_t)h;
-  const w2n_code_row *code = w2n_code_at(h, offset - (is_return ? 1 : 0));
-  const w2n_function_row *f = function_at(h, code);
+  const w2n_code_row *f = function_at(h, offset - (is_return ? 1 : 0));
   if (!f && is_return) return false;
-  if (!f || (!is_return && offset - code->offset < f->prologue_bytes) || f->prologue_bytes == 0) {
+  if (!f || (!is_return && offset - f->offset < f->prologue_bytes) || f->prologue_bytes == 0) {
     r->pc = plain(r->lr);
     return true;
   }
@@ -108,7 +107,7 @@ void w2n_capture(w2n_thread *t, uint32_t kind, const w2n_regs *regs, uintptr_t e
       const w2n_header *h = w2n_range_find(W2N_RANGE_TEXT, r.pc, &module);
       if (!h) break;
       uint64_t offset = r.pc - (uintptr_t)h - (is_return ? 1 : 0);
-      if (function_at(h, w2n_code_at(h, offset))) add_frame(trace, h, module, offset);
+      if (function_at(h, offset)) add_frame(trace, h, module, offset);
       more = step(t, h, &r, is_return);
       is_return = true;
     }

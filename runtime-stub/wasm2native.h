@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-#define W2N_ABI_VERSION 1
+#define W2N_ABI_VERSION 2
 
 #define W2N_ALIGNED __attribute__((aligned(16)))
 #define W2N_NORETURN __attribute__((noreturn))

@@ -282,7 +282,7 @@ export class ModuleCompiler {
       Float64Array.from(list, (symbol) => (symbol < 0 ? 0 : offsets[symbol]));
     const tables = buildCodeTables(placed);
     const n = module.funcCount;
-    const map = {
+    return {
       flags: this.headerFlags(),
       textBytes: 0,
       enter: offsets[symbols.enter],
@@ -290,23 +290,9 @@ export class ModuleCompiler {
       callThunk: offsetsOf(symbols.callThunk),
       hostThunk: offsetsOf(symbols.hostThunk),
       codeOffset: offsets.slice(0, n),
-      codeBytes: new Float64Array(n),
-      frameBytes: new Int32Array(n),
-      savedMask: new Int32Array(n),
-      stackArgBytes: new Int32Array(n),
-      prologueBytes: new Int32Array(n),
-      locations: tables.index,
-      callSites: tables.stream,
+      codeIndex: tables.index,
+      codeRecords: tables.stream,
     };
-    for (const { symbol: f, code, frame } of placed) {
-      if (f >= n) continue;
-      map.codeBytes[f] = code.bytes.length;
-      map.frameBytes[f] = frame.frameBytes;
-      map.savedMask[f] = frame.savedMask;
-      map.stackArgBytes[f] = frame.stackArgBytes;
-      map.prologueBytes[f] = frame.prologueBytes;
-    }
-    return map;
   }
 
   private headerFlags(): number {

@@ -12,7 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   options: [],
   ir: ['support'],
   regalloc: ['support'],
-  emit: ['support'],
+  emit: ['support', 'abi'],
   frontend: ['support', 'ir', 'abi'],
   opt: ['support', 'ir', 'abi'],
   isa: ['support', 'ir', 'regalloc', 'emit', 'abi'],

@@ -2,7 +2,7 @@
 // describes them, runtime-stub/w2n_abi.h is the C side; test/abi/layout.test.ts compares each number below with what a C
 // compiler says. Everything is little-endian; a "span" is {u64 offset from the header, u64 count}.
 
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 /** "W2N1" */
 export const MAGIC = 0x314e3257;
 /** Stands for "none" in 32-bit fields. */
@@ -54,9 +54,9 @@ export const enum Section {
   Data,
   Exprs,
   /** The stream of src/emit/tables.ts; count in bytes. */
-  CallSites,
+  CodeRecords,
   /** The index of src/emit/tables.ts; count in bytes. */
-  Locations,
+  CodeIndex,
   /** {u32 offset, u32 bytes} per function; count is 0 or the number of functions. */
   Names,
   /** Count in bytes: KEY NUL VALUE NUL ... */
@@ -90,14 +90,22 @@ export const enum TypeRow {
 
 export const enum FunctionRow {
   CodeOffset = 0,
-  CodeBytes = 8,
-  Type = 16,
-  SlotOffset = 20,
-  FrameBytes = 24,
-  SavedMask = 28,
-  StackArgBytes = 32,
-  PrologueBytes = 36,
-  Size = 40,
+  Type = 8,
+  SlotOffset = 12,
+  Size = 16,
+}
+
+/** A row of the code index (src/emit/tables.ts). */
+export const enum CodeRow {
+  Offset = 0,
+  Bytes = 8,
+  FrameBytes = 12,
+  SavedMask = 16,
+  Records = 20,
+  Function = 24,
+  PrologueBytes = 28,
+  StackArgBytes = 30,
+  Size = 32,
 }
 
 export const enum ExportRow {

@@ -24,8 +24,8 @@ const SPANS = [
   'elements',
   'data',
   'exprs',
-  'call sites',
-  'locations',
+  'code records',
+  'code index',
   'names',
   'config',
 ] as const;

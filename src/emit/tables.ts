@@ -7,40 +7,59 @@
 //   +8  u32  bytes of the function, constants included
 //   +12 u32  frame bytes: from the stack pointer after the prologue up to the return address
 //   +16 u32  mask of the saved registers, which stand in fixed order right below the return address
-//   +20 u32  offset of its location records in the stream
-//   +24 u32  offset of its call-site records in the stream
-//   +28 u32  function index in the module; 0xffffffff for thunks
+//   +20 u32  offset of its records in the stream
+//   +24 u32  function index in the module; 0xffffffff for thunks
+//   +28 u16  bytes of the prologue
+//   +30 u16  bytes of stack arguments, which the function pops
 //
-// Location records: ULEB128 count, then count times
-//   ULEB128 code offset minus the previous one's, SLEB128 wasm offset minus the previous one's
-// with 0 before the first. The wasm offset of an instruction is that of the last record whose code offset is not
-// beyond it. They are the union of source locations and trapping instructions.
-//
-// Call-site records: ULEB128 count, then count times, by rising return address,
-//   ULEB128 return offset minus the previous one's, SLEB128 wasm offset minus the previous one's,
-//   ULEB128 code offset of the landing pad + 1 or 0, ULEB128 stack map index + 1 or 0,
+// Records, for each instruction that may trap and each call, by rising code offset; 0 before the first:
+//   ULEB128  (code offset minus the previous record's) * 4 + Mark
+//   SLEB128  wasm offset minus the previous record's
+//   and for Mark.CallWithMore: ULEB128 code offset of the landing pad + 1 or 0, ULEB128 stack map index + 1 or 0,
 //   ULEB128 bytes of stack arguments that the callee pops
-// All code offsets count from the function's first byte. The same empty record (count 0) is shared.
-import { IntColumn } from '../support/int_column.ts';
-import { CallSiteRow, LocationRow, TrapRow } from './function_code.ts';
+// Code offsets count from the function's first byte: a trap's is that of its instruction, a call's its return address.
+// The mark End, in one byte, closes the function's records; functions without any share it at offset 0.
+import { CodeRow } from '../abi/layout.ts';
+import { CallSiteRow, TrapRow } from './function_code.ts';
 import type { FunctionCode } from './function_code.ts';
 
-export const INDEX_ROW_BYTES = 32;
 /** Function index of code that belongs to no wasm function. */
 export const NO_FUNCTION = 0xffffffff;
+/** Prologues and stack arguments are counted in 16 bits. */
+const MAX_U16 = 0xffff;
+
+/** What a record is of. */
+const enum Mark {
+  End = 0,
+  Trap = 1,
+  /** A call without landing pad, stack map and stack arguments. */
+  Call = 2,
+  CallWithMore = 3,
+}
+/** Bits of the mark, and of the code offset beside it in a record's first byte. */
+const MARK_BITS = 2;
+const FIRST_BITS = 5;
+
+/** A call instruction has no more bytes than this on any ISA (x86_64, a call through memory). */
+const MOST_CALL_BYTES = 8;
 
 /** One function as it was placed. Frame facts are what the index row says of them. */
 export interface PlacedFunction {
-  readonly code: Pick<FunctionCode, 'traps' | 'callSites' | 'locations' | 'bytes'>;
+  readonly code: Pick<FunctionCode, 'traps' | 'callSites' | 'bytes'>;
   /** From the header. */
   readonly offset: number;
   /** Function index in the module, or NO_FUNCTION. */
   readonly functionIndex: number;
-  readonly frame: { readonly frameBytes: number; readonly savedMask: number };
+  readonly frame: {
+    readonly frameBytes: number;
+    readonly savedMask: number;
+    readonly prologueBytes: number;
+    readonly stackArgBytes: number;
+  };
 }
 
 export interface CodeTables {
-  /** `INDEX_ROW_BYTES` for each function. */
+  /** `CodeRow.Size` bytes for each function. */
   readonly index: Uint8Array;
   readonly stream: Uint8Array;
 }
@@ -58,13 +77,20 @@ class ByteStream {
     this.bytes[this.length++] = byte;
   }
 
-  /** `value` is a non-negative int32. */
+  /** `value` is a uint32. */
   uleb(value: number): void {
     while (value > 0x7f) {
       this.put((value & 0x7f) | 0x80);
       value >>>= 7;
     }
     this.put(value);
+  }
+
+  /** ULEB128 of `value` * 4 + `mark`, which may have more than 32 bits. */
+  marked(value: number, mark: Mark): void {
+    const rest = value >>> FIRST_BITS;
+    this.put(((value << MARK_BITS) & 0x7c) | mark | (rest > 0 ? 0x80 : 0));
+    if (rest > 0) this.uleb(rest);
   }
 
   /** `value` is an int32. */
@@ -81,90 +107,67 @@ class ByteStream {
   }
 }
 
-/** Builds both tables. `functions` may come in any order. Throws RangeError if the stream exceeds 4 GiB. */
+/** Builds both tables. `functions` may come in any order. Throws RangeError if a number exceeds its field. */
 export function buildCodeTables(functions: readonly PlacedFunction[]): CodeTables {
   const sorted = functions.slice().sort((a, b) => a.offset - b.offset);
-  const index = new Uint8Array(sorted.length * INDEX_ROW_BYTES);
+  const index = new Uint8Array(sorted.length * CodeRow.Size);
   const view = new DataView(index.buffer);
   const stream = new ByteStream();
-  stream.uleb(0);
-  const merged = new IntColumn();
+  stream.uleb(Mark.End);
   for (let f = 0; f < sorted.length; f++) {
-    const { code, offset, functionIndex } = sorted[f];
-    const { frameBytes, savedMask } = sorted[f].frame;
-    const at = f * INDEX_ROW_BYTES;
+    const { code, offset, functionIndex, frame } = sorted[f];
+    const hasRecords = code.traps.length > 0 || code.callSites.length > 0;
+    if (frame.prologueBytes > MAX_U16 || frame.stackArgBytes > MAX_U16)
+      throw new RangeError('a prologue or the stack arguments exceed 64 KiB');
+    const at = f * CodeRow.Size;
     view.setUint32(at, offset >>> 0, true);
     view.setUint32(at + 4, Math.floor(offset / 2 ** 32), true);
-    view.setUint32(at + 8, code.bytes.length, true);
-    view.setUint32(at + 12, frameBytes, true);
-    view.setUint32(at + 16, savedMask, true);
-    mergeLocations(code, merged);
-    view.setUint32(at + 20, merged.length === 0 ? 0 : stream.length, true);
-    if (merged.length > 0) writeLocations(stream, merged);
-    view.setUint32(at + 24, code.callSites.length === 0 ? 0 : stream.length, true);
-    if (code.callSites.length > 0) writeCallSites(stream, code.callSites);
-    view.setUint32(at + 28, functionIndex, true);
+    view.setUint32(at + CodeRow.Bytes, code.bytes.length, true);
+    view.setUint32(at + CodeRow.FrameBytes, frame.frameBytes, true);
+    view.setUint32(at + CodeRow.SavedMask, frame.savedMask, true);
+    view.setUint32(at + CodeRow.Records, hasRecords ? stream.length : 0, true);
+    view.setUint32(at + CodeRow.Function, functionIndex, true);
+    view.setUint16(at + CodeRow.PrologueBytes, frame.prologueBytes, true);
+    view.setUint16(at + CodeRow.StackArgBytes, frame.stackArgBytes, true);
+    if (hasRecords) writeRecords(stream, code.traps, code.callSites);
     if (stream.length >= 2 ** 32) throw new RangeError('the tables of code offsets exceed 4 GiB');
   }
   return { index, stream: stream.bytes.subarray(0, stream.length) };
 }
 
-/** Pairs (code offset, wasm offset): source locations and traps by rising offset; a trap wins over a location. */
-function mergeLocations(code: PlacedFunction['code'], merged: IntColumn): void {
-  const { locations, traps } = code;
-  merged.clear();
-  let l = 0;
+function writeRecords(stream: ByteStream, traps: Int32Array, calls: Int32Array): void {
+  let offset = 0;
+  let wasmOffset = 0;
   let t = 0;
-  while (l < locations.length || t < traps.length) {
-    const nextLocation = l < locations.length ? locations[l + LocationRow.Offset] : Infinity;
-    const nextTrap = t < traps.length ? traps[t + TrapRow.Offset] : Infinity;
-    if (nextTrap <= nextLocation) {
-      pushPair(merged, nextTrap, traps[t + TrapRow.WasmOffset]);
-      t += TrapRow.Size;
-      if (nextTrap === nextLocation) l += LocationRow.Size;
-    } else {
-      pushPair(merged, nextLocation, locations[l + LocationRow.WasmOffset]);
-      l += LocationRow.Size;
+  let c = 0;
+  while (t < traps.length || c < calls.length) {
+    const trap = t < traps.length ? traps[t + TrapRow.Offset] : Infinity;
+    const call = c < calls.length ? calls[c + CallSiteRow.ReturnOffset] : Infinity;
+    const isCall = call <= trap;
+    const next = isCall ? call : trap;
+    const nextWasm = isCall ? calls[c + CallSiteRow.WasmOffset] : traps[t + TrapRow.WasmOffset];
+    const mark = !isCall ? Mark.Trap : hasMore(calls, c) ? Mark.CallWithMore : Mark.Call;
+    stream.marked(next - offset, mark);
+    stream.sleb((nextWasm - wasmOffset) | 0);
+    if (mark === Mark.CallWithMore) {
+      stream.uleb(calls[c + CallSiteRow.LandingPad] + 1);
+      stream.uleb(calls[c + CallSiteRow.StackMap] + 1);
+      stream.uleb(calls[c + CallSiteRow.ArgumentBytes]);
     }
+    offset = next;
+    wasmOffset = nextWasm;
+    if (isCall) c += CallSiteRow.Size;
+    else t += TrapRow.Size;
   }
+  stream.uleb(Mark.End);
 }
 
-function pushPair(merged: IntColumn, offset: number, wasmOffset: number): void {
-  const last = merged.length - 2;
-  if (last >= 0 && merged.data[last] === offset) {
-    merged.data[last + 1] = wasmOffset;
-    return;
-  }
-  if (last >= 0 && merged.data[last + 1] === wasmOffset) return;
-  merged.push(offset);
-  merged.push(wasmOffset);
-}
-
-function writeLocations(stream: ByteStream, pairs: IntColumn): void {
-  stream.uleb(pairs.length / 2);
-  let offset = 0;
-  let wasmOffset = 0;
-  for (let i = 0; i < pairs.length; i += 2) {
-    stream.uleb(pairs.data[i] - offset);
-    stream.sleb((pairs.data[i + 1] - wasmOffset) | 0);
-    offset = pairs.data[i];
-    wasmOffset = pairs.data[i + 1];
-  }
-}
-
-function writeCallSites(stream: ByteStream, rows: Int32Array): void {
-  stream.uleb(rows.length / CallSiteRow.Size);
-  let offset = 0;
-  let wasmOffset = 0;
-  for (let row = 0; row < rows.length; row += CallSiteRow.Size) {
-    stream.uleb(rows[row + CallSiteRow.ReturnOffset] - offset);
-    stream.sleb((rows[row + CallSiteRow.WasmOffset] - wasmOffset) | 0);
-    stream.uleb(rows[row + CallSiteRow.LandingPad] + 1);
-    stream.uleb(rows[row + CallSiteRow.StackMap] + 1);
-    stream.uleb(rows[row + CallSiteRow.ArgumentBytes]);
-    offset = rows[row + CallSiteRow.ReturnOffset];
-    wasmOffset = rows[row + CallSiteRow.WasmOffset];
-  }
+function hasMore(calls: Int32Array, c: number): boolean {
+  return (
+    calls[c + CallSiteRow.LandingPad] >= 0 ||
+    calls[c + CallSiteRow.StackMap] >= 0 ||
+    calls[c + CallSiteRow.ArgumentBytes] > 0
+  );
 }
 
 // ---- Readers: what the C stub does, for tests and `inspect` ----
@@ -175,9 +178,10 @@ export interface IndexRow {
   readonly size: number;
   readonly frameBytes: number;
   readonly savedMask: number;
-  readonly locations: number;
-  readonly callSites: number;
+  readonly records: number;
   readonly functionIndex: number;
+  readonly prologueBytes: number;
+  readonly stackArgBytes: number;
 }
 
 export interface CallSite {
@@ -191,7 +195,7 @@ export interface CallSite {
 /** The row of the function that contains `offset` (from the header), by binary search; null if none does. */
 export function findFunction(tables: CodeTables, offset: number): IndexRow | null {
   let low = 0;
-  let high = tables.index.length / INDEX_ROW_BYTES;
+  let high = tables.index.length / CodeRow.Size;
   while (high - low > 1) {
     const middle = (low + high) >> 1;
     if (readRow(tables, middle).offset <= offset) low = middle;
@@ -204,19 +208,16 @@ export function findFunction(tables: CodeTables, offset: number): IndexRow | nul
 
 /** Index row number `i`. */
 export function readRow(tables: CodeTables, i: number): IndexRow {
-  const view = new DataView(
-    tables.index.buffer,
-    tables.index.byteOffset + i * INDEX_ROW_BYTES,
-    INDEX_ROW_BYTES,
-  );
+  const view = new DataView(tables.index.buffer, tables.index.byteOffset + i * CodeRow.Size, CodeRow.Size);
   return {
     offset: view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32,
-    size: view.getUint32(8, true),
-    frameBytes: view.getUint32(12, true),
-    savedMask: view.getUint32(16, true),
-    locations: view.getUint32(20, true),
-    callSites: view.getUint32(24, true),
-    functionIndex: view.getUint32(28, true),
+    size: view.getUint32(CodeRow.Bytes, true),
+    frameBytes: view.getUint32(CodeRow.FrameBytes, true),
+    savedMask: view.getUint32(CodeRow.SavedMask, true),
+    records: view.getUint32(CodeRow.Records, true),
+    functionIndex: view.getUint32(CodeRow.Function, true),
+    prologueBytes: view.getUint16(CodeRow.PrologueBytes, true),
+    stackArgBytes: view.getUint16(CodeRow.StackArgBytes, true),
   };
 }
 
@@ -225,6 +226,10 @@ class StreamReader {
     private readonly bytes: Uint8Array,
     private at: number,
   ) {}
+
+  byte(): number {
+    return this.bytes[this.at++];
+  }
 
   uleb(): number {
     let value = 0;
@@ -246,33 +251,63 @@ class StreamReader {
   }
 }
 
-/** Wasm offset of the instruction at `codeOffset` in the function of `row`, or -1 if no record covers it. */
+/** Reads the records of one function in order. */
+class RecordReader {
+  mark = Mark.End;
+  offset = 0;
+  wasmOffset = 0;
+  landingPad = -1;
+  stackMap = -1;
+  argumentBytes = 0;
+  private readonly stream: StreamReader;
+
+  constructor(tables: CodeTables, row: IndexRow) {
+    this.stream = new StreamReader(tables.stream, row.records);
+  }
+
+  /** Moves to the next record; false at the end. */
+  next(): boolean {
+    const first = this.stream.byte();
+    this.mark = first & ((1 << MARK_BITS) - 1);
+    if (this.mark === Mark.End) return false;
+    const rest = first >= 0x80 ? this.stream.uleb() : 0;
+    this.offset += ((first & 0x7f) >> MARK_BITS) + (rest << FIRST_BITS);
+    this.wasmOffset = (this.wasmOffset + this.stream.sleb()) | 0;
+    const more = this.mark === Mark.CallWithMore;
+    this.landingPad = more ? this.stream.uleb() - 1 : -1;
+    this.stackMap = more ? this.stream.uleb() - 1 : -1;
+    this.argumentBytes = more ? this.stream.uleb() : 0;
+    return true;
+  }
+}
+
+/**
+ * Wasm offset of what happens at `codeOffset` in the function of `row`: of the trap there, or of the call whose bytes
+ * it is in; elsewhere (a signal from outside) of the last record before; -1 if there is none.
+ */
 export function wasmOffsetOf(tables: CodeTables, row: IndexRow, codeOffset: number): number {
-  const reader = new StreamReader(tables.stream, row.locations);
-  let offset = 0;
-  let wasmOffset = 0;
+  const reader = new RecordReader(tables, row);
   let found = -1;
-  for (let count = reader.uleb(); count > 0; count--) {
-    offset += reader.uleb();
-    wasmOffset = (wasmOffset + reader.sleb()) | 0;
-    if (offset > codeOffset) break;
+  while (reader.next()) {
+    const { offset, wasmOffset } = reader;
+    if (offset > codeOffset) return isCallNear(reader, codeOffset) ? wasmOffset : found;
     found = wasmOffset;
+    if (offset === codeOffset && reader.mark === Mark.Trap) break;
   }
   return found;
 }
 
+function isCallNear(reader: RecordReader, codeOffset: number): boolean {
+  return reader.mark !== Mark.Trap && reader.offset - codeOffset <= MOST_CALL_BYTES;
+}
+
 /** The call site of `row`'s function whose return address is `returnOffset` in it, or null. */
 export function findCallSite(tables: CodeTables, row: IndexRow, returnOffset: number): CallSite | null {
-  const reader = new StreamReader(tables.stream, row.callSites);
-  let offset = 0;
-  let wasmOffset = 0;
-  for (let count = reader.uleb(); count > 0; count--) {
-    offset += reader.uleb();
-    wasmOffset = (wasmOffset + reader.sleb()) | 0;
-    const landingPad = reader.uleb() - 1;
-    const stackMap = reader.uleb() - 1;
-    const argumentBytes = reader.uleb();
-    if (offset === returnOffset) return { returnOffset, wasmOffset, landingPad, stackMap, argumentBytes };
+  const reader = new RecordReader(tables, row);
+  while (reader.next() && reader.offset <= returnOffset) {
+    if (reader.offset !== returnOffset || reader.mark === Mark.Trap) continue;
+    const { wasmOffset, landingPad, stackMap, argumentBytes } = reader;
+    return { returnOffset, wasmOffset, landingPad, stackMap, argumentBytes };
   }
   return null;
 }

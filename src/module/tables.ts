@@ -46,14 +46,9 @@ export interface CodeMap {
   readonly hostThunk: Float64Array;
   /** By function; for imports the thunk to C, 0 if there is none. */
   readonly codeOffset: Float64Array;
-  readonly codeBytes: Float64Array;
-  readonly frameBytes: Int32Array;
-  readonly savedMask: Int32Array;
-  readonly stackArgBytes: Int32Array;
-  readonly prologueBytes: Int32Array;
   /** Encoded tables (src/emit/tables.ts). */
-  readonly locations: Uint8Array;
-  readonly callSites: Uint8Array;
+  readonly codeIndex: Uint8Array;
+  readonly codeRecords: Uint8Array;
 }
 
 /** What is baked in beside the module itself. */
@@ -133,8 +128,8 @@ class TableWriter {
     this.elements();
     this.data();
     this.exprs();
-    this.blob(Section.CallSites, this.code.callSites);
-    this.blob(Section.Locations, this.code.locations);
+    this.blob(Section.CodeRecords, this.code.codeRecords);
+    this.blob(Section.CodeIndex, this.code.codeIndex);
     this.names();
     this.config();
     // Code begins on a cache line of its own.
@@ -238,13 +233,8 @@ class TableWriter {
     for (let f = 0; f < module.funcCount; f++) {
       const row = rows + f * FunctionRow.Size;
       this.put64(row + FunctionRow.CodeOffset, code.codeOffset[f]);
-      this.put64(row + FunctionRow.CodeBytes, code.codeBytes[f]);
       this.out.setU32(row + FunctionRow.Type, module.funcType.data[f]);
       this.out.setU32(row + FunctionRow.SlotOffset, layout.slotOffset[f] < 0 ? NONE : layout.slotOffset[f]);
-      this.out.setU32(row + FunctionRow.FrameBytes, code.frameBytes[f]);
-      this.out.setU32(row + FunctionRow.SavedMask, code.savedMask[f]);
-      this.out.setU32(row + FunctionRow.StackArgBytes, code.stackArgBytes[f]);
-      this.out.setU32(row + FunctionRow.PrologueBytes, code.prologueBytes[f]);
     }
   }
 

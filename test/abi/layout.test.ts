@@ -23,6 +23,7 @@ const STRUCTS: Record<string, string> = {
   ModuleRecord: 'struct w2n_module',
   TypeRow: 'w2n_type_row',
   FunctionRow: 'w2n_function_row',
+  CodeRow: 'w2n_code_row',
   ExportRow: 'w2n_export_row',
   ImportRow: 'w2n_import_row',
   MemoryRow: 'w2n_memory_row',

@@ -89,7 +89,7 @@ function checkExecution(isa: FixupIsa, program: readonly ToyFunction[], built: B
       code,
       offset: built.image.symbolOffset[f],
       functionIndex: f,
-      frame: { frameBytes: 0, savedMask: 0 },
+      frame: { frameBytes: 0, savedMask: 0, prologueBytes: 0, stackArgBytes: 0 },
     })),
   );
   execute(isa, built.bytes, built.image.symbolOffset[0], actual, (pc, returns) => {

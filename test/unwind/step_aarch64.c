@@ -92,11 +92,10 @@ static void check_frame(uintptr_t pc, uint32_t code, const w2n_regs *regs) {
   const w2n_code_row *row = function_row(pc);
   if (!row) return;
   const call *c = &calls[depth - 1];
-  const w2n_function_row *function = &w2n_functions(header())[row->function];
-  uint32_t prologue = function->prologue_bytes;
+  uint32_t prologue = row->prologue_bytes;
   bool in_prologue = offset_of(pc) - row->offset < prologue;
   /* The unwinder, which has been checked, says where the frame ends. */
-  uintptr_t size = c->cfa - function->stack_arg_bytes - regs->sp;
+  uintptr_t size = c->cfa - row->stack_arg_bytes - regs->sp;
   bool complete = prologue == 0 ? plain(regs->lr) == c->ret
                                 : size == row->frame_bytes && plain(((uintptr_t *)regs->fp)[1]) == c->ret;
   if (in_prologue && plain(regs->lr) != c->ret) fail(pc, "x30 is not the return address in the prologue");

@@ -31,7 +31,7 @@ static void check_frame(uintptr_t pc, uintptr_t sp) {
   const w2n_code_row *row = function_row(pc);
   if (!row) return;
   const call *c = &calls[depth - 1];
-  uint32_t prologue = w2n_functions(header())[row->function].prologue_bytes;
+  uint32_t prologue = row->prologue_bytes;
   bool complete = c->slot - sp == row->frame_bytes && *(const uintptr_t *)c->slot == c->ret;
   if (!complete && offset_of(pc) - row->offset >= prologue) {
     if (!cannot_fault((const uint8_t *)pc)) fail(pc, "the frame is not as the table says, at an instruction that may fault");

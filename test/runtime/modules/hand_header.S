@@ -28,7 +28,7 @@
   .section w2n_text, "ax", %progbits
   .balign 64
 header:
-  .long 0x314e3257, 1, 272, HEADER_FLAGS + (ISA << 8)
+  .long 0x314e3257, 2, 272, HEADER_FLAGS + (ISA << 8)
   .quad text_end - header
   .long INSTANCE_BYTES, START_FUNCTION + 1
   .quad enter - header, unwind - header

@@ -25,24 +25,24 @@ imports:
   .long OFF(s_env), 3, OFF(s_host), 4, 0, 0
 #endif
 functions:
-#define FUNCTION(label, type, index, prologue)                                                                         \
-  .quad OFF(label), label##_end - label;                                                                               \
-  .long type, SLOTS + index * 32, label##_frame, 0, 0, prologue
+#define FUNCTION(label, type, index)                                                                                   \
+  .quad OFF(label);                                                                                                    \
+  .long type, SLOTS + index * 32
 #ifdef C_IMPORT
-  .quad OFF(c_thunk), 0
+  .quad OFF(c_thunk)
 #else
-  .quad 0, 0
+  .quad 0
 #endif
-  .long IMPORT_TYPE, SLOTS, 0, 0, 0, 0
-  FUNCTION(f_add, 1, 1, 0)
-  FUNCTION(f_unreachable, 0, 2, 0)
-  FUNCTION(f_load, 2, 3, 0)
-  FUNCTION(f_recurse, 2, 4, f_recurse_body - f_recurse)
-  FUNCTION(f_call_host, 2, 5, f_call_host_body - f_call_host)
-  FUNCTION(f_grow, 2, 6, f_grow_body - f_grow)
-  FUNCTION(f_store, 1, 7, 0)
-  FUNCTION(f_start, 0, 8, 0)
-  FUNCTION(f_indirect, 2, 9, f_indirect_body - f_indirect)
+  .long IMPORT_TYPE, SLOTS
+  FUNCTION(f_add, 1, 1)
+  FUNCTION(f_unreachable, 0, 2)
+  FUNCTION(f_load, 2, 3)
+  FUNCTION(f_recurse, 2, 4)
+  FUNCTION(f_call_host, 2, 5)
+  FUNCTION(f_grow, 2, 6)
+  FUNCTION(f_store, 1, 7)
+  FUNCTION(f_start, 0, 8)
+  FUNCTION(f_indirect, 2, 9)
 functions_end:
 exports:
 #define EXPORT(name, bytes, kind, index) .long OFF(name), bytes, kind, index
@@ -88,23 +88,24 @@ exprs:
   OP(0, 0x7f, DATA_AT)
 exprs_end:
 index:
-#define ROW(label, locations, function)                                                                                \
+#define ROW(label, records, function, prologue)                                                                        \
   .quad OFF(label);                                                                                                    \
-  .long label##_end - label, label##_frame, 0, locations, 0, function
-  ROW(f_add, 1, 1)
-  ROW(f_unreachable, 1, 2)
-  ROW(f_load, 4, 3)
-  ROW(f_recurse, 1, 4)
-  ROW(f_call_host, 1, 5)
-  ROW(f_grow, 1, 6)
-  ROW(f_store, 1, 7)
-  ROW(f_start, 1, 8)
-  ROW(f_indirect, 1, 9)
+  .long label##_end - label, label##_frame, 0, records, function;                                                      \
+  .short prologue, 0
+  ROW(f_add, 1, 1, 0)
+  ROW(f_unreachable, 1, 2, 0)
+  ROW(f_load, 4, 3, 0)
+  ROW(f_recurse, 1, 4, f_recurse_body - f_recurse)
+  ROW(f_call_host, 1, 5, f_call_host_body - f_call_host)
+  ROW(f_grow, 1, 6, f_grow_body - f_grow)
+  ROW(f_store, 1, 7, 0)
+  ROW(f_start, 1, 8, 0)
+  ROW(f_indirect, 1, 9, f_indirect_body - f_indirect)
 index_end:
 stream:
-  .byte 0             /* nothing */
-  .byte 1, 0, 0x11    /* from the start: wasm offset 0x11 */
-  .byte 2, 0, 0x20, 1, 2 /* 0x20, from byte 1 on 0x22 */
+  .byte 0                /* nothing */
+  .byte 1, 0x11, 0       /* a trap at byte 0: wasm offset 0x11 */
+  .byte 1, 0x20, 5, 2, 0 /* a trap at byte 0: 0x20; one at byte 1: 0x22 */
 stream_end:
   .balign 8
 names:
