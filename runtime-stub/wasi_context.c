@@ -1,10 +1,6 @@
 /* wasi_context.c: contexts, their set-up by embedders (w2n_wasi_host.h), and which context an instance has. */
 #include "wasi_internal.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #ifndef O_PATH
 #define O_PATH 0
 #endif
@@ -93,7 +89,7 @@ int w2n_wasi_add_arg(w2n_wasi *c, const char *arg) { return add_string(&c->args,
 int w2n_wasi_add_env(w2n_wasi *c, const char *name_value) { return add_string(&c->env, name_value); }
 
 /* A free number in a fresh table must be the wanted one: standard streams are numbers, not just descriptors. */
-static int add_at_end(w2n_wasi *c, const wasi_entry *e) {
+int wasi_add_at_end(w2n_wasi *c, const wasi_entry *e) {
   uint32_t fd;
   int32_t r = wasi_insert(c, e, &fd);
   return r == WASI_OK ? 0 : r == WASI_MFILE ? EMFILE : ENOMEM;
@@ -104,7 +100,7 @@ int w2n_wasi_inherit_stdio(w2n_wasi *c) {
     wasi_entry e = {.host = fd, .bits = WASI_SHARED | WASI_UNPROBED};
     e.base = WASI_R_FDSTAT_SET_FLAGS | WASI_R_FILESTAT_GET | WASI_R_POLL |
              (fd == 0 ? WASI_R_READ : WASI_R_WRITE | WASI_R_SYNC | WASI_R_DATASYNC);
-    int r = add_at_end(c, &e);
+    int r = wasi_add_at_end(c, &e);
     if (r != 0) return r;
   }
   return 0;
@@ -117,74 +113,11 @@ int w2n_wasi_add_dir(w2n_wasi *c, const char *host, const char *guest) {
   wasi_entry e = {.host = fd, .type = WASI_TYPE_DIRECTORY, .base = WASI_R_DIRECTORY, .inheriting = WASI_R_ALL};
   int r = ENOMEM;
   e.preopen = strdup(guest);
-  if (e.preopen != NULL) r = add_at_end(c, &e);
+  if (e.preopen != NULL) r = wasi_add_at_end(c, &e);
   if (r != 0) {
     close(fd);
     free(e.preopen);
   }
-  return r;
-}
-
-static int add_socket(w2n_wasi *c, int fd, uint8_t bits) {
-  wasi_entry e = {.host = fd, .bits = bits, .type = wasi_socket_type(fd), .base = WASI_R_SOCKET, .inheriting = WASI_R_SOCKET};
-  return add_at_end(c, &e);
-}
-
-int w2n_wasi_add_socket(w2n_wasi *c, int host_fd) {
-  struct stat st;
-  if (fstat(host_fd, &st) != 0) return errno;
-  if (!S_ISSOCK(st.st_mode)) return ENOTSOCK;
-  return add_socket(c, host_fd, WASI_SHARED);
-}
-
-/* "ADDR:PORT" without a name service: ADDR is a.b.c.d, [IPv6] or empty (every IPv4 address of the host). */
-static int parse_address(const char *text, struct sockaddr_storage *out, socklen_t *bytes) {
-  char host[64];
-  const char *colon = strrchr(text, ':');
-  if (colon == NULL || colon[1] == 0) return EINVAL;
-  size_t n = (size_t)(colon - text);
-  const char *from = text;
-  bool v6 = n >= 2 && text[0] == '[' && text[n - 1] == ']';
-  if (v6) {
-    from++;
-    n -= 2;
-  }
-  uint32_t port = 0;
-  for (const char *p = colon + 1; *p != 0; p++) {
-    if (*p < '0' || *p > '9' || (port = port * 10 + (uint32_t)(*p - '0')) > 65535) return EINVAL;
-  }
-  if (n >= sizeof host) return EINVAL;
-  memcpy(host, from, n);
-  host[n] = 0;
-  memset(out, 0, sizeof *out);
-  if (v6) {
-    struct sockaddr_in6 *a = (struct sockaddr_in6 *)out;
-    a->sin6_family = AF_INET6;
-    a->sin6_port = htons((uint16_t)port);
-    *bytes = sizeof *a;
-    return inet_pton(AF_INET6, host, &a->sin6_addr) == 1 ? 0 : EINVAL;
-  }
-  struct sockaddr_in *a = (struct sockaddr_in *)out;
-  a->sin_family = AF_INET;
-  a->sin_port = htons((uint16_t)port);
-  *bytes = sizeof *a;
-  return n == 0 || inet_pton(AF_INET, host, &a->sin_addr) == 1 ? 0 : EINVAL;
-}
-
-int w2n_wasi_add_listener(w2n_wasi *c, const char *address) {
-  struct sockaddr_storage at;
-  socklen_t bytes;
-  int one = 1;
-  int r = parse_address(address, &at, &bytes);
-  if (r != 0) return r;
-  int s = socket(at.ss_family, SOCK_STREAM, 0);
-  if (s < 0) return errno;
-  if (fcntl(s, F_SETFD, FD_CLOEXEC) != 0 || fcntl(s, F_SETFL, O_NONBLOCK) != 0 ||
-      setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 || bind(s, (struct sockaddr *)&at, bytes) != 0 ||
-      listen(s, 128) != 0)
-    r = errno;
-  else r = add_socket(c, s, 0);
-  if (r != 0) close(s);
   return r;
 }
 

@@ -237,6 +237,8 @@ int32_t wasi_errno(int host);
 int32_t wasi_get(w2n_wasi *c, int32_t fd, uint64_t rights, wasi_entry **out);
 /* Puts an entry (host and so on filled in) at the lowest free number. On an error the caller still owns entry->host. */
 int32_t wasi_insert(w2n_wasi *c, const wasi_entry *entry, uint32_t *fd);
+/* The same while a context is set up, where numbers have no gap; 0 or an errno of the host. */
+int wasi_add_at_end(w2n_wasi *c, const wasi_entry *e);
 void wasi_close_entry(w2n_wasi *c, wasi_entry *e);
 void wasi_dirbuf_free(wasi_dirbuf *d);
 uint8_t wasi_filetype(mode_t mode);

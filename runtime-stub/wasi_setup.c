@@ -7,6 +7,9 @@
 /* Here, so that what uses it brings w2n_wasi_setup along from the archive: main.c's weak reference does not. */
 w2n_wasi wasi_default = WASI_DEFAULTS;
 
+/* wasi_sock.c comes along with the functions of sockets that a program imports. */
+extern int w2n_wasi_add_listener(w2n_wasi *ctx, const char *address) __attribute__((weak));
+
 /* Room for what most programs are given, so that starting takes no allocation. */
 enum { FIRST_ENTRIES = 8, FIRST_BYTES = 1024 };
 static wasi_entry first_entries[FIRST_ENTRIES];
@@ -66,9 +69,16 @@ static bool apply_number(w2n_wasi *c, w2n_grant_kind kind, const char *text, con
   return true;
 }
 
+/* The "::" in HOST::GUEST, or NULL. (strstr is larger than it looks where libc is linked statically.) */
+static const char *guest_part(const char *text) {
+  const char *p = strchr(text, ':');
+  while (p != NULL && p[1] != ':') p = strchr(p + 1, ':');
+  return p;
+}
+
 /* --dir HOST or HOST::GUEST. */
 static const char *add_dir(w2n_wasi *c, const char *text) {
-  const char *sep = strstr(text, "::");
+  const char *sep = guest_part(text);
   int r = ENOMEM;
   if (sep == NULL) r = w2n_wasi_add_dir(c, text, text);
   else {
@@ -172,8 +182,10 @@ const char *w2n_wasi_setup(const w2n_start *start) {
   }
   for (size_t i = 0; i < start->grant_count; i++) {
     if (start->grants[i].kind != W2N_GRANT_LISTEN) continue;
-    int r = w2n_wasi_add_listener(c, start->grants[i].text);
-    if (r != 0) return complain("cannot listen on", start->grants[i].text, strerror(r));
+    const char *address = start->grants[i].text;
+    if (w2n_wasi_add_listener == NULL) return complain("cannot listen on", address, "the program uses no sockets");
+    int r = w2n_wasi_add_listener(c, address);
+    if (r != 0) return complain("cannot listen on", address, strerror(r));
   }
   int r = w2n_wasi_add_arg(c, arg0);
   for (int i = 1; r == 0 && i < start->argc; i++) r = w2n_wasi_add_arg(c, start->argv[i]);

@@ -1,6 +1,9 @@
-/* wasi_sock.c: sockets that were granted, and what they accept. */
+/* wasi_sock.c: sockets: granting them, and what the program does with them. Only programs that import a function of
+ * theirs carry this. */
 #include "wasi_internal.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -10,6 +13,69 @@
 #endif
 
 enum { RECV_PEEK = 1, RECV_WAITALL = 2, RECV_DATA_TRUNCATED = 1, SHUT_READ = 1, SHUT_WRITE = 2, VECTORS = 64 };
+
+static int add_socket(w2n_wasi *c, int fd, uint8_t bits) {
+  wasi_entry e = {.host = fd, .bits = bits, .type = wasi_socket_type(fd), .base = WASI_R_SOCKET, .inheriting = WASI_R_SOCKET};
+  return wasi_add_at_end(c, &e);
+}
+
+int w2n_wasi_add_socket(w2n_wasi *c, int host_fd) {
+  struct stat st;
+  if (fstat(host_fd, &st) != 0) return errno;
+  if (!S_ISSOCK(st.st_mode)) return ENOTSOCK;
+  return add_socket(c, host_fd, WASI_SHARED);
+}
+
+/* "ADDR:PORT" without a name service: ADDR is a.b.c.d, [IPv6] or empty (every IPv4 address of the host). */
+static int parse_address(const char *text, struct sockaddr_storage *out, socklen_t *bytes) {
+  char host[64];
+  const char *colon = strrchr(text, ':');
+  if (colon == NULL || colon[1] == 0) return EINVAL;
+  size_t n = (size_t)(colon - text);
+  const char *from = text;
+  bool v6 = n >= 2 && text[0] == '[' && text[n - 1] == ']';
+  if (v6) {
+    from++;
+    n -= 2;
+  }
+  uint32_t port = 0;
+  for (const char *p = colon + 1; *p != 0; p++) {
+    if (*p < '0' || *p > '9' || (port = port * 10 + (uint32_t)(*p - '0')) > 65535) return EINVAL;
+  }
+  if (n >= sizeof host) return EINVAL;
+  memcpy(host, from, n);
+  host[n] = 0;
+  memset(out, 0, sizeof *out);
+  if (v6) {
+    struct sockaddr_in6 *a = (struct sockaddr_in6 *)out;
+    a->sin6_family = AF_INET6;
+    a->sin6_port = htons((uint16_t)port);
+    *bytes = sizeof *a;
+    return inet_pton(AF_INET6, host, &a->sin6_addr) == 1 ? 0 : EINVAL;
+  }
+  struct sockaddr_in *a = (struct sockaddr_in *)out;
+  a->sin_family = AF_INET;
+  a->sin_port = htons((uint16_t)port);
+  *bytes = sizeof *a;
+  return n == 0 || inet_pton(AF_INET, host, &a->sin_addr) == 1 ? 0 : EINVAL;
+}
+
+int w2n_wasi_add_listener(w2n_wasi *c, const char *address) {
+  struct sockaddr_storage at;
+  socklen_t bytes;
+  int one = 1;
+  int r = parse_address(address, &at, &bytes);
+  if (r != 0) return r;
+  int s = socket(at.ss_family, SOCK_STREAM, 0);
+  if (s < 0) return errno;
+  if (fcntl(s, F_SETFD, FD_CLOEXEC) != 0 || fcntl(s, F_SETFL, O_NONBLOCK) != 0 ||
+      setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 || bind(s, (struct sockaddr *)&at, bytes) != 0 ||
+      listen(s, 128) != 0)
+    r = errno;
+  else r = add_socket(c, s, 0);
+  if (r != 0) close(s);
+  return r;
+}
 
 /* NOTSOCK for anything else that is open. */
 static int32_t get_socket(w2n_wasi *c, int32_t fd, uint64_t rights, wasi_entry **e) {

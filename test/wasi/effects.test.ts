@@ -5,7 +5,7 @@ import { spawn, spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import path from 'node:path';
-import { wasm2native } from '../support/command.ts';
+import { execute, wasm2native } from '../support/command.ts';
 import { need } from '../support/need.ts';
 import { fromRoot } from '../support/paths.ts';
 import { emptyDirectory } from './tree.ts';
@@ -135,6 +135,15 @@ describe('options of WASI programs, by their effect', function () {
     assert.equal(says(build(), ['calls']), Array.from({ length: 13 }, () => 0).join(' '));
     assert.equal(says(build('--seccomp'), ['calls']), [...denied, EPERM, 0, 0, 0].join(' '));
     assert.equal(says(build('--seccomp'), ['calls'], dir), [...denied, 0, 0, 0, 0].join(' '));
+  });
+
+  it('--listen: refused by a program that uses no sockets', () => {
+    const program = path.join(work, 'deaf');
+    const made = wasm2native([fromRoot('fixtures/hello.wasm'), '--listen', '127.0.0.1:0', '-o', program]);
+    assert.deepEqual([made.stderr, made.status], ['', 0]);
+    const { status, stdout, stderr } = execute(program, []);
+    const reason = "cannot listen on '127.0.0.1:0': the program uses no sockets";
+    assert.deepEqual([status, stdout, stderr.trim().endsWith(reason)], [125, '', true], stderr);
   });
 
   it('--listen: a socket that takes connections', async () => {
