@@ -5,7 +5,7 @@
 // - Liveness by path exploration, no bit vectors; occupancy as bitmaps with lists only for conflicts.
 // - A value is stored once at its definition, or where it leaves its register if that is cheaper.
 // - Constants are re-emitted, never stored; one that is always re-emitted is not defined at all.
-// Stages: liveness.ts, merge.ts, process.ts (with occupancy.ts and split.ts), slots.ts, resolve.ts (with parallel_moves.ts); state.ts holds
+// Stages: liveness.ts, merge.ts, process.ts (with occupancy.ts and split.ts), slots.ts, resolve.ts (with parallel_moves.ts), slot_order.ts; state.ts holds
 // the columns. Functions whose live-in sets or conflicts grow out of proportion go to the fast allocator.
 import type { Allocator, MachineEnv, RegallocInput, RegallocOutput } from './door.ts';
 import { collectRegsWritten, EditList, SlotCounter } from './edits.ts';
@@ -14,6 +14,7 @@ import { Liveness } from './liveness.ts';
 import { Merger } from './merge.ts';
 import { Processor } from './process.ts';
 import { Resolver } from './resolve.ts';
+import { SlotOrder } from './slot_order.ts';
 import { SlotAssigner } from './slots.ts';
 import { State } from './state.ts';
 
@@ -39,6 +40,7 @@ class BundleAllocator {
   private readonly processor = new Processor();
   private readonly slotAssigner = new SlotAssigner();
   private readonly resolver = new Resolver();
+  private readonly slotOrder = new SlotOrder();
   private readonly slots = new SlotCounter();
   private readonly edits = new EditList();
   private readonly regsWritten = new Uint8Array(64);
@@ -56,6 +58,7 @@ class BundleAllocator {
     this.slotAssigner.run(this.state, this.slots);
     this.resolver.run(this.state, this.processor.occupancy, this.edits, this.slots);
     const operandLoc = this.resolver.operandLoc;
+    this.slotOrder.run(input, operandLoc, this.edits, this.slots, env.nearSlots);
     collectRegsWritten(input, operandLoc, this.edits, this.regsWritten);
     return {
       operandLoc,

@@ -86,6 +86,8 @@ export interface MachineEnv {
   readonly order: readonly [Int32Array, Int32Array];
   /** 64 flags: 1 for a register whose first use costs a save and a restore in the frame. */
   readonly calleeSaved: Uint8Array;
+  /** Number of slot units, from the first on, that instructions name in fewer bytes than others; 0: no difference. */
+  readonly nearSlots: number;
 }
 
 /** A function to allocate. CSR columns: the entries of x are [start[x], start[x + 1]). All arrays may be longer than used. */

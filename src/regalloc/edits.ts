@@ -43,16 +43,20 @@ export function locationName(location: Location): string {
 /** Hands out slot units; two emergency slots of each size come into being when the move resolver asks for them. */
 export class SlotCounter {
   units = 0;
+  /** True if there are slots of 16 bytes. */
+  hasWide = false;
   private readonly emergency = new Int32Array(4).fill(-1);
 
   reset(): void {
     this.units = 0;
+    this.hasWide = false;
     this.emergency.fill(-1);
   }
 
   /** A new slot for a value of the class; 16-byte slots are even-aligned. */
   allocate(regClass: number): Location {
     if (regClass === RegClass.Vec) {
+      this.hasWide = true;
       const unit = (this.units + 1) & ~1;
       this.units = unit + 2;
       return SLOT_BASE + unit;

@@ -169,6 +169,32 @@ describe('optimising allocator', () => {
     assert.equal(allocate(b.build(), env).numSlots, 1);
   });
 
+  it('gives the busiest slots the lowest numbers where that matters', () => {
+    // Value k is used k + 1 times, each time behind a clobber of all registers.
+    const VALUES = 6;
+    const slotsOf = (nearSlots: number): number[] => {
+      const b = new InputBuilder();
+      const block = b.block();
+      const values = Array.from({ length: VALUES }, () => b.vreg());
+      for (const v of values) b.inst(block, [def(v)]);
+      for (let round = VALUES; round > 0; round--)
+        for (let k = VALUES - round; k < VALUES; k++) {
+          b.inst(block, [], [0x0f, 0x0f]);
+          b.inst(block, [use(values[k])]);
+        }
+      b.terminate(block, [], []);
+      const input = b.build();
+      const env = { ...makeEnv(4, 4), calleeSaved: new Uint8Array(64), nearSlots };
+      const output = allocate(input, env);
+      assert.equal(output.numSlots, VALUES);
+      // The first edits are the stores, in the order of definitions.
+      return Array.from(output.editTo.subarray(0, VALUES), (slot) => slot - SLOT_BASE);
+    };
+    assert.deepEqual(slotsOf(2), [5, 4, 3, 2, 1, 0]);
+    assert.deepEqual(slotsOf(0), [0, 1, 2, 3, 4, 5]);
+    assert.deepEqual(slotsOf(VALUES), [0, 1, 2, 3, 4, 5]);
+  });
+
   it('gives the same output for the same input', () => {
     const env = makeEnv(6, 6);
     const input = generate(3, { env, size: 500, branchiness: 0.5 });

@@ -157,6 +157,7 @@ export function makeEnv(ints: number, vecs: number): MachineEnv {
       Int32Array.from({ length: vecs }, (_, k) => VEC_BASE + k),
     ],
     calleeSaved,
+    nearSlots: 2,
   };
 }
 

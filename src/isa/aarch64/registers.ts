@@ -85,5 +85,9 @@ export function machineEnv(limit: number): MachineEnv {
   const calleeSaved = new Uint8Array(SLOT_BASE);
   for (const r of SAVED_INTS) calleeSaved[r] = 1;
   for (const r of SAVED_VECS) calleeSaved[r] = 1;
-  return { order: [Int32Array.from(ints.slice(0, keep)), Int32Array.from(vecs.slice(0, keep))], calleeSaved };
+  return {
+    order: [Int32Array.from(ints.slice(0, keep)), Int32Array.from(vecs.slice(0, keep))],
+    calleeSaved,
+    nearSlots: 0,
+  };
 }

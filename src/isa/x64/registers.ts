@@ -91,6 +91,8 @@ export const CLOBBER_MASKS: Int32Array<ArrayBuffer> = Int32Array.of(
 
 /** Fewest registers of a file that every instruction's constraints can be met with. */
 const FEWEST = 6;
+/** Slots that a displacement of one byte reaches, if no outgoing area lies below them. */
+const NEAR_SLOTS = 16;
 
 /** The allocatable registers; `limit` > 0 keeps only so many of each file (stress). */
 export function machineEnv(limit: number): MachineEnv {
@@ -99,5 +101,9 @@ export function machineEnv(limit: number): MachineEnv {
   const keep = limit > 0 ? Math.max(limit, FEWEST) : 64;
   const calleeSaved = new Uint8Array(SLOT_BASE);
   for (const r of CALLEE_SAVED) calleeSaved[r] = 1;
-  return { order: [Int32Array.from(ints.slice(0, keep)), Int32Array.from(vecs.slice(0, keep))], calleeSaved };
+  return {
+    order: [Int32Array.from(ints.slice(0, keep)), Int32Array.from(vecs.slice(0, keep))],
+    calleeSaved,
+    nearSlots: NEAR_SLOTS,
+  };
 }
