@@ -192,7 +192,7 @@ int w2n_instantiate_with(const w2n_module *module, const w2n_imports *imports, b
     w2n_free(inst);
     return status;
   }
-  if (move_image && module->image_bytes > 0) __atomic_store_n(&moved, module, __ATOMIC_RELEASE);
+  if (move_image && w2n_image_moves(module)) __atomic_store_n(&moved, module, __ATOMIC_RELEASE);
   make_slots(inst);
   w2n_adopt(inst, t->host_limit);
   init_globals_and_tables(inst);

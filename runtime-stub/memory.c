@@ -55,13 +55,18 @@ static bool take_image(uint8_t *base, uint8_t *image, uint64_t bytes) {
 }
 #endif
 
+bool w2n_image_moves(const w2n_module *module) {
+  return module->image_bytes > 0 && (module->header->flags & W2N_FLAG_PAGED_IMAGE);
+}
+
 /* Makes [0, m->bytes) accessible, with the image in its place. */
 static bool fill(w2n_memory *m, const w2n_module *module, bool move) {
   uint64_t accessible = round_up(m->bytes);
   if (accessible > 0 && !w2n_make_writable(m->base, accessible)) return false;
   if (!module || module->image_bytes == 0) return true;
   uint8_t *to = m->base + module->image_offset;
-  if (!move || !take_image(to, module->image, module->image_bytes)) memcpy(to, module->image, module->image_bytes);
+  if (!move || !w2n_image_moves(module) || !take_image(to, module->image, module->image_bytes))
+    memcpy(to, module->image, module->image_bytes);
   return true;
 }
 

@@ -17,6 +17,7 @@ enum {
   W2N_FLAG_CHECKED = 2, /* Memory 0 needs no reservation: every access is checked. */
   W2N_FLAG_GS = 4,
   W2N_FLAG_THREADS = 8,
+  W2N_FLAG_PAGED_IMAGE = 16, /* The image is made of whole pages and may be moved. */
   W2N_FLAG_ISA_SHIFT = 8, /* 8 bits: W2N_ISA_* */
   W2N_FLAG_LEVEL_SHIFT = 16 /* 8 bits: x86_64: 1..4 = x86-64-v1..v4; aarch64: 0 = ARMv8.0, n = ARMv8.n */
 };

@@ -184,8 +184,10 @@ static inline uint64_t w2n_function_imports(const w2n_header *h) {
 
 /* pages << page_log2, saturating below "no maximum". */
 W2N_HIDDEN uint64_t w2n_pages_to_bytes(uint64_t pages, uint32_t page_log2);
+/* Whether the module has an image that may be moved. */
+W2N_HIDDEN bool w2n_image_moves(const w2n_module *module);
 /* Fills in a memory as `row` says; full: reserve for accesses without checks. The image of `module` (NULL: none) is
- * copied to its place, or moved there if `move`. Returns a W2N_ link error. */
+ * copied to its place, or moved there if `move` and it may. Returns a W2N_ link error. */
 W2N_HIDDEN int w2n_memory_make(w2n_memory *m, const w2n_memory_row *row, bool full, const w2n_module *module, bool move);
 W2N_HIDDEN void w2n_memory_unmake(w2n_memory *m);
 W2N_HIDDEN bool w2n_memory_is_full(const w2n_memory *m);

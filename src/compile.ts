@@ -211,6 +211,7 @@ export class ModuleCompiler {
     const utf8 = new TextEncoder();
     const facts = {
       imageMerged: image.merged,
+      isImagePaged: image.isPaged,
       config: options.config,
       names: Array.from({ length: module.funcCount }, (_, f) => utf8.encode(names.functions.get(f) ?? '')),
     };

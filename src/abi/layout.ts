@@ -13,6 +13,8 @@ export const enum HeaderFlag {
   Checked = 2,
   Gs = 4,
   Threads = 8,
+  /** The image is made of whole pages and may be moved. */
+  PagedImage = 16,
   /** 8 bits from here: `IsaCode`. */
   IsaShift = 8,
   /** 8 bits from here: instruction set level. */

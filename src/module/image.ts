@@ -1,22 +1,27 @@
 // The initial content of memory 0 (`w2n_image`): active data segments merged at compile time, so that the runtime
 // moves pages instead of copying bytes. All active segments are merged or none, as the order of their effects is
 // observable when one of them traps.
-// Input: a decoded module, the target. Output: the pages of memory 0 from the first to the last one that is not zero,
-// and where they begin. Invariant: offset and size are multiples of the largest page that the target's kernels use, so
-// that moving the image moves nothing else.
+// Input: a decoded module, the target. Output: the bytes of memory 0 from the first to the last one that is not zero,
+// and where they begin. A large image is paged: offset and size are multiples of the largest page that the target's
+// kernels use, so that moving it moves nothing else. A small one is copied: its padding would cost more than that saves.
 import { Op as Wasm } from '../frontend/opcodes.ts';
 import { SegmentMode, type DataSegment, type Module } from '../frontend/module.ts';
 import type { Target } from '../options.ts';
 
+/** Images up to this size are copied. */
+const MAX_COPIED = 16 << 10;
+const COPIED_ALIGN = 16;
 /** An image may be larger than the bytes it carries by this much. */
 const MAX_WASTE = 16 << 20;
 
 export interface MemoryImage {
   /** False if active segments are to be copied when instantiating. */
   readonly merged: boolean;
-  /** Where the bytes belong in memory 0; a multiple of `align`. */
+  /** True if the image is made of whole pages and may be moved. Then `offset` and its size are multiples of `align`. */
+  readonly isPaged: boolean;
+  /** Where the bytes belong in memory 0. */
   readonly offset: number;
-  /** Empty if nothing is to be written; a multiple of `align` long. */
+  /** Empty if nothing is to be written. */
   readonly bytes: Uint8Array;
   readonly align: number;
 }
@@ -30,7 +35,7 @@ function pageSize(target: Target): number {
 export function buildImage(module: Module, target: Target): MemoryImage {
   const align = pageSize(target);
   const span = imageSpan(module, align);
-  if (span === null) return { merged: false, offset: 0, bytes: new Uint8Array(0), align };
+  if (span === null) return { merged: false, isPaged: false, offset: 0, bytes: new Uint8Array(0), align };
   const [start, end] = span;
   const bytes = new Uint8Array(end - start);
   for (const segment of module.data) {
@@ -42,9 +47,18 @@ export function buildImage(module: Module, target: Target): MemoryImage {
   let last = bytes.length;
   while (last > 0 && bytes[last - 1] === 0) last--;
   while (first < last && bytes[first] === 0) first++;
-  first -= first % align;
-  last = Math.ceil(last / align) * align;
-  return { merged: true, offset: last === 0 ? 0 : start + first, bytes: bytes.subarray(first, last), align };
+  const isPaged = last - first > MAX_COPIED;
+  if (isPaged) {
+    first -= first % align;
+    last = Math.ceil(last / align) * align;
+  }
+  return {
+    merged: true,
+    isPaged,
+    offset: last === 0 ? 0 : start + first,
+    bytes: bytes.subarray(first, last),
+    align: isPaged ? align : COPIED_ALIGN,
+  };
 }
 
 /** Begin and end, in whole pages, of what active segments write; null if they cannot be merged. */

@@ -16,6 +16,7 @@ import {
   GlobalFlag,
   GlobalRow,
   Header,
+  HeaderFlag,
   ImportRow,
   MAGIC,
   MemoryFlag,
@@ -55,6 +56,8 @@ export interface CodeMap {
 export interface ModuleFacts {
   /** True if active data segments are in the image. */
   readonly imageMerged: boolean;
+  /** True if the image is made of whole pages. */
+  readonly isImagePaged: boolean;
   readonly config: readonly { readonly key: string; readonly value: string }[];
   /** UTF-8 name of each function; empty where it has none. */
   readonly names: readonly Uint8Array[];
@@ -144,7 +147,7 @@ class TableWriter {
     h.u32(MAGIC);
     h.u32(ABI_VERSION);
     h.u32(Header.Size);
-    h.u32(this.code.flags);
+    h.u32(this.code.flags | (this.facts.isImagePaged ? HeaderFlag.PagedImage : 0));
     h.u64(this.code.textBytes);
     h.u32(this.layout.instanceBytes);
     h.u32(this.module.start + 1);

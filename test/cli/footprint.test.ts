@@ -60,7 +60,6 @@ describe('executables', () => {
       '--target',
       'x86_64-linux-musl',
       '--static',
-      '--strip',
       fromRoot('fixtures/hello.wasm'),
       '-o',
       'static',
@@ -76,19 +75,19 @@ describe('executables', () => {
     assemble(
       'pages',
       `(module (memory (export "memory") 64)
-        (data (i32.const 1048576) "\\00\\00data") (data (i32.const 1060000) "\\07") (data (i32.const 3000000) "\\00\\00")
+        (data (i32.const 1048576) "\\00\\00data") (data (i32.const 1070000) "\\07") (data (i32.const 3000000) "\\00\\00")
         (func (export "_start")
           (if (i32.ne (i32.load (i32.const 1048578)) (i32.const 0x61746164)) (then unreachable))
-          (if (i32.ne (i32.load8_u (i32.const 1060000)) (i32.const 7)) (then unreachable))
+          (if (i32.ne (i32.load8_u (i32.const 1070000)) (i32.const 7)) (then unreachable))
           (i32.store (i32.const 1048572) (i32.const 1))
-          (i32.store (i32.const 1064956) (i32.const 1))
-          (i32.store (i32.const 1064960) (i32.const 1))
+          (i32.store (i32.const 1073148) (i32.const 1))
+          (i32.store (i32.const 1073152) (i32.const 1))
           (i32.store (i32.const 4194300) (i32.load (i32.const 0)))
           (if (i32.ne (i32.load (i32.const 2999999)) (i32.const 0)) (then unreachable))))`,
     );
     build('pages.wasm', '-o', 'pages');
     assert.equal(execute(at('pages'), []).status, 0);
-    assert.equal(sectionSizes(at('pages')).get('w2n_image'), 12288);
+    assert.equal(sectionSizes(at('pages')).get('w2n_image'), 24576);
   });
 
   it('start with few system calls', function () {
@@ -98,6 +97,7 @@ describe('executables', () => {
       `(module
         (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
         (memory (export "memory") 1) (data (i32.const 8) "\\10\\00\\00\\00\\03\\00\\00\\00ok\\0a")
+        (data (i32.const 50000) "large enough to be moved")
         (func (export "_start") (drop (call $write (i32.const 1) (i32.const 8) (i32.const 1) (i32.const 0)))))`,
     );
     build('ok.wasm', '-o', 'ok');
