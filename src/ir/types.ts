@@ -44,6 +44,33 @@ export const INT_CC_NAMES: readonly string[] = [
   'le_u',
 ];
 
+/** The condition that holds with the operands exchanged, indexed by IntCC. */
+export const INT_CC_SWAPPED = Int32Array.of(
+  IntCC.Eq,
+  IntCC.Ne,
+  IntCC.GtS,
+  IntCC.LeS,
+  IntCC.GtU,
+  IntCC.LeU,
+  IntCC.LtS,
+  IntCC.GeS,
+  IntCC.LtU,
+  IntCC.GeU,
+);
+/** The unsigned form of each condition, indexed by IntCC. */
+export const INT_CC_UNSIGNED = Int32Array.of(
+  IntCC.Eq,
+  IntCC.Ne,
+  IntCC.LtU,
+  IntCC.GeU,
+  IntCC.LtU,
+  IntCC.GeU,
+  IntCC.GtU,
+  IntCC.LeU,
+  IntCC.GtU,
+  IntCC.LeU,
+);
+
 /** Float conditions of WebAssembly: all but Ne are false when an operand is NaN. */
 export const enum FloatCC {
   Eq = 0,

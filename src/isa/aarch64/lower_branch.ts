@@ -5,7 +5,7 @@
 // register instead (`testOf`). Every float comparison is one condition, and so is its inverse.
 import type { Value } from '../../ir/func.ts';
 import { Op } from '../../ir/opcodes.ts';
-import { IntCC, Type } from '../../ir/types.ts';
+import { INT_CC_SWAPPED, IntCC, Type } from '../../ir/types.ts';
 import { log2Exact } from '../../support/int64.ts';
 import { Mem, MemField, Opnd, RawFlag } from '../vcode.ts';
 import { arithmeticImm } from './immediates.ts';
@@ -28,20 +28,8 @@ import {
   wide,
 } from './machine.ts';
 
-/** Conditions of IntCC, and IntCC with the operands exchanged. */
+/** Conditions of IntCC. */
 const INT_CC = Int32Array.of(CC.Eq, CC.Ne, CC.Lt, CC.Ge, CC.Lo, CC.Hs, CC.Gt, CC.Le, CC.Hi, CC.Ls);
-const SWAPPED = Int32Array.of(
-  IntCC.Eq,
-  IntCC.Ne,
-  IntCC.GtS,
-  IntCC.LeS,
-  IntCC.GtU,
-  IntCC.LeU,
-  IntCC.LtS,
-  IntCC.GeS,
-  IntCC.LtU,
-  IntCC.GeU,
-);
 /** Conditions of FloatCC behind fcmp: false when unordered, but for Ne. */
 const FLOAT_CC = Int32Array.of(CC.Eq, CC.Ne, CC.Mi, CC.Gt, CC.Ls, CC.Ge);
 
@@ -89,7 +77,7 @@ function compare(l: L, v: Value): number {
     const swap = a;
     a = b;
     b = swap;
-    cc = SWAPPED[cc];
+    cc = INT_CC_SWAPPED[cc];
   }
   if (
     isZero(l, b) &&
@@ -143,7 +131,7 @@ function comparePair(l: L, v: Value): number {
   const w = wide(l, a);
   if (l.isConst(a) && !l.isConst(b)) {
     [a, b] = [b, a];
-    cc = SWAPPED[cc];
+    cc = INT_CC_SWAPPED[cc];
   }
   const constant = smallConst(l, b);
   const isShort = Math.abs(constant) <= 31;

@@ -4,7 +4,7 @@
 // once, nothing in between touches flags (copies and constants of the allocator do not).
 import type { Value } from '../../ir/func.ts';
 import { memAccess, Op } from '../../ir/opcodes.ts';
-import { Access, FloatCC, IntCC, Type } from '../../ir/types.ts';
+import { Access, FloatCC, INT_CC_SWAPPED, INT_CC_UNSIGNED, IntCC, Type } from '../../ir/types.ts';
 import { RegClass } from '../../regalloc/door.ts';
 import { upperBound } from '../bounds.ts';
 import { Opnd, RawFlag } from '../vcode.ts';
@@ -30,34 +30,8 @@ import { Clobber } from './registers.ts';
 const left = new Rm();
 const right = new Rm();
 
-/** Conditions of IntCC, and with the operands exchanged. */
+/** Conditions of IntCC. */
 const INT_CC = Int32Array.of(CC.E, CC.NE, CC.L, CC.GE, CC.B, CC.AE, CC.G, CC.LE, CC.A, CC.BE);
-const SWAPPED = Int32Array.of(
-  IntCC.Eq,
-  IntCC.Ne,
-  IntCC.GtS,
-  IntCC.LeS,
-  IntCC.GtU,
-  IntCC.LeU,
-  IntCC.LtS,
-  IntCC.GeS,
-  IntCC.LtU,
-  IntCC.GeU,
-);
-
-/** Unsigned conditions of the signed ones. */
-const UNSIGNED = Int32Array.of(
-  IntCC.Eq,
-  IntCC.Ne,
-  IntCC.LtU,
-  IntCC.GeU,
-  IntCC.LtU,
-  IntCC.GeU,
-  IntCC.GtU,
-  IntCC.LeU,
-  IntCC.GtU,
-  IntCC.LeU,
-);
 
 /** The opposite condition; the two float conditions are each other's. */
 export const invert = (cc: number): number => cc ^ 1;
@@ -107,7 +81,7 @@ function compare(l: L, v: Value, fold: boolean): number {
     const swap = a;
     a = b;
     b = swap;
-    cc = SWAPPED[cc];
+    cc = INT_CC_SWAPPED[cc];
   }
   if (isImm32(l, b)) {
     const narrow = fold ? byteCompare(l, a, f.imm[b], cc) : -1;
@@ -156,7 +130,7 @@ function byteCompare(l: L, load: Value, imm: number, cc: number): number {
   const signed = cc === IntCC.LtS || cc === IntCC.GeS || cc === IntCC.GtS || cc === IntCC.LeS;
   let condition = INT_CC[cc];
   if (imm >= 0 && imm <= 255 && isByteLoad(l, load, Access.U8)) {
-    if (signed) condition = INT_CC[UNSIGNED[cc]];
+    if (signed) condition = INT_CC[INT_CC_UNSIGNED[cc]];
   } else {
     const keeps = signed || cc === IntCC.Eq || cc === IntCC.Ne;
     if (!keeps || imm < -128 || imm > 127 || !isByteLoad(l, load, Access.S8)) return -1;

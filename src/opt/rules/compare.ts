@@ -2,38 +2,11 @@
 import type { Value } from '../../ir/func.ts';
 import { NONE } from '../../ir/func.ts';
 import { Op } from '../../ir/opcodes.ts';
-import { FloatCC, IntCC, Type } from '../../ir/types.ts';
+import { FloatCC, INT_CC_SWAPPED, INT_CC_UNSIGNED, IntCC, Type } from '../../ir/types.ts';
 import { compareS, compareU } from '../../support/int64.ts';
 import type { OptContext } from '../context.ts';
 import { become2, becomeInt, r64, same } from './rule.ts';
 import { constantFloat } from './float.ts';
-
-/** Condition with swapped operands, indexed by IntCC. */
-const SWAPPED: readonly number[] = [
-  IntCC.Eq,
-  IntCC.Ne,
-  IntCC.GtS,
-  IntCC.LeS,
-  IntCC.GtU,
-  IntCC.LeU,
-  IntCC.LtS,
-  IntCC.GeS,
-  IntCC.LtU,
-  IntCC.GeU,
-];
-/** Unsigned form of each condition, indexed by IntCC. */
-const UNSIGNED: readonly number[] = [
-  IntCC.Eq,
-  IntCC.Ne,
-  IntCC.LtU,
-  IntCC.GeU,
-  IntCC.LtU,
-  IntCC.GeU,
-  IntCC.GtU,
-  IntCC.LeU,
-  IntCC.GtU,
-  IntCC.LeU,
-];
 
 /** Does `cc` hold for operands whose signed and unsigned comparisons gave s and u? */
 function holds(cc: number, s: number, u: number): boolean {
@@ -102,7 +75,7 @@ export function icmp(c: OptContext, i: Value): Value {
   const cc = f.imm[i];
   if (a === b) return becomeInt(c, i, holds(cc, 0, 0) ? 1 : 0);
   if (c.isConst(a)) {
-    if (!c.isConst(b)) return become2(c, i, Op.ICmp, b, a, SWAPPED[cc]);
+    if (!c.isConst(b)) return become2(c, i, Op.ICmp, b, a, INT_CC_SWAPPED[cc]);
     const s = compareS(f.imm[a], f.imm2[a], f.imm[b], f.imm2[b]);
     // Sign-extended halves order unsigned 32-bit values as the values themselves do.
     const u = compareU(f.imm[a], f.imm2[a], f.imm[b], f.imm2[b]);
@@ -127,7 +100,7 @@ export function icmp(c: OptContext, i: Value): Value {
   }
   if (f.op[a] === Op.ZExt && f.imm2[b] === 0 && c.fuel > 0) {
     // Both sides are below 2^32: compare their low halves, unsigned.
-    return become2(c, i, Op.ICmp, f.arg(a, 0), c.constant(i, Type.I32, f.imm[b], 0), UNSIGNED[cc]);
+    return become2(c, i, Op.ICmp, f.arg(a, 0), c.constant(i, Type.I32, f.imm[b], 0), INT_CC_UNSIGNED[cc]);
   }
   return NONE;
 }
