@@ -241,26 +241,27 @@ export class ModuleCompiler {
 
   /** All code of the text in its ordinary order: thunks, functions, thunks that only some modules need. */
   private units(compiled: readonly CompiledFunction[]): CodeUnit[] {
-    const { module, compiler, layout, symbols } = this;
+    const { module, layout, symbols } = this;
+    const { thunks } = this.compiler;
     const units: CodeUnit[] = [];
     const add = ({ code, frame }: CompiledFunction, symbol: number, functionIndex = NO_FUNCTION): void => {
       units.push({ code, frame, symbol, functionIndex });
     };
-    add(compiler.enter(), symbols.enter);
-    add(compiler.unwind(), symbols.unwind);
+    add(thunks.enter(), symbols.enter);
+    add(thunks.unwind(), symbols.unwind);
     for (let type = 0; type < module.types.count; type++) {
       if (module.types.canonical.data[type] !== type) continue;
-      if (symbols.callThunk[type] >= 0) add(compiler.callThunk(type), symbols.callThunk[type]);
-      if (symbols.hostThunk[type] >= 0) add(compiler.hostThunk(type), symbols.hostThunk[type]);
+      if (symbols.callThunk[type] >= 0) add(thunks.callThunk(type), symbols.callThunk[type]);
+      if (symbols.hostThunk[type] >= 0) add(thunks.hostThunk(type), symbols.hostThunk[type]);
     }
     if (this.options.imports === 'link')
-      for (let f = 0; f < module.importedFuncs; f++) add(compiler.importThunk(f, module.funcType.data[f]), f);
+      for (let f = 0; f < module.importedFuncs; f++) add(thunks.importThunk(f, module.funcType.data[f]), f);
     compiled.forEach((code, i) => add(code, module.importedFuncs + i, module.importedFuncs + i));
     for (const e of symbols.exports)
-      add(compiler.exportThunk(module.funcType.data[e.func], layout.slotOffset[e.func]), e.symbol);
+      add(thunks.exportThunk(module.funcType.data[e.func], layout.slotOffset[e.func]), e.symbol);
     const used = this.usedSymbols(units);
     symbols.helper.forEach((symbol, helper) => {
-      if (used[symbol] !== 0) add(compiler.helperThunk(helper), symbol);
+      if (used[symbol] !== 0) add(thunks.helperThunk(helper), symbol);
     });
     return units;
   }

@@ -60,11 +60,8 @@ export interface CompiledFunction {
   readonly frame: FrameInfo;
 }
 
-/** Compiles functions one after another with one set of buffers. */
-export interface FunctionCompiler {
-  /** Instruction set level that the code needs (`-march`), as the header has it: of the x86-64 psABI, or n of ARMv8.n. */
-  readonly level: number;
-  compileFunction(func: Func): CompiledFunction;
+/** Writes the thunks of a module. */
+export interface Thunks {
   /** C -> wasm: `uint32_t enter(inst, func, vals, call_thunk, stack_top, entry_sp)`. */
   enter(): CompiledFunction;
   /** `void unwind(void *entry_sp, uint32_t kind)`: leaves the `enter` that stored entry_sp, which returns kind. */
@@ -79,6 +76,14 @@ export interface FunctionCompiler {
   exportThunk(sig: number, slotOffset: number): CompiledFunction;
   /** wasm -> runtime helper, an index of the helper table. */
   helperThunk(helper: number): CompiledFunction;
+}
+
+/** Compiles functions one after another with one set of buffers. */
+export interface FunctionCompiler {
+  /** Instruction set level that the code needs (`-march`), as the header has it: of the x86-64 psABI, or n of ARMv8.n. */
+  readonly level: number;
+  readonly thunks: Thunks;
+  compileFunction(func: Func): CompiledFunction;
   /** The machine instructions of the function compiled last, before register allocation, as text. */
   printVCode(): string;
 }

@@ -18,6 +18,9 @@ import { Type } from '../ir/types.ts';
 import { RegClass } from '../regalloc/door.ts';
 import { IntColumn } from '../support/int_column.ts';
 import { BlockOrder } from './block_order.ts';
+import type { CallingConvention } from './calling_convention.ts';
+import type { ModuleContext } from './contract.ts';
+import type { Selection } from './function_compiler.ts';
 import type { VCode } from './vcode.ts';
 
 /** Register class of each Type. */
@@ -31,11 +34,17 @@ export const CLASS_OF_TYPE = Uint8Array.of(
   RegClass.Int,
 );
 
+/** What the driver and the rules of calls know of the target; an ISA's rules know more. */
+export interface LowerTarget {
+  readonly module: ModuleContext;
+  readonly convention: CallingConvention;
+}
+
 /** Lowers one instruction: writes machine instructions that define `l.result(inst)`. */
-export type LowerRule<T> = (l: Lowering<T>, inst: Value) => void;
+export type LowerRule<T extends LowerTarget> = (l: Lowering<T>, inst: Value) => void;
 
 /** What the driver needs of an ISA; T is what its rules know of the target and the module. */
-export interface LowerIsa<T> {
+export interface LowerIsa<T extends LowerTarget> {
   /** Indexed by Op. Values without code of their own (constants, Proj, ZExt ...) have none. */
   readonly rules: readonly (LowerRule<T> | null)[];
   /** Writes the constant `value` into vreg `to`. */
@@ -44,10 +53,14 @@ export interface LowerIsa<T> {
   entry(l: Lowering<T>): void;
   /** Jumps to VCode block `to`; writes no operands. */
   jump(l: Lowering<T>, to: number): void;
+  /** Called before a function is selected. */
+  readonly prepare?: (l: Lowering<T>) => void;
   /** Called before the code of each instruction is written, in the (backward) order of writing. */
   readonly before?: (l: Lowering<T>, inst: Value) => void;
   /** Called when all instructions of an IR block are written: what it writes begins the block. */
   readonly blockStart?: (l: Lowering<T>) => void;
+  /** Called when a function is selected: `vcode` is complete. */
+  readonly finish?: (l: Lowering<T>) => void;
 }
 
 /** Effects that a load must not be moved over. A trap of another access to memory is the same trap. */
@@ -56,7 +69,7 @@ const BARRIER: Uint8Array = Uint8Array.from(OP_EFFECTS, (effects, op) => {
   return (effects & Effect.Trap) !== 0 && op !== Op.Load ? 1 : 0;
 });
 
-export class Lowering<T> {
+export class Lowering<T extends LowerTarget> implements Selection {
   func!: Func;
   readonly blocks = new BlockOrder();
   /** VReg of each value, or -1. */
@@ -69,10 +82,11 @@ export class Lowering<T> {
   /** The IR instruction being lowered; its wasm offset. */
   root = NONE;
   loc = -1;
-  /** Largest sizes that calls need in the outgoing area; whether a pinned register has to be reloaded. */
+  /** What the code selected needs of its frame (emitter.ts). */
   outgoingBytes = 0;
   hasCalls = false;
   savesInstance = false;
+  stackArgBytes = 0;
   private readonly argPool = new IntColumn(64);
   private argFrom: Int32Array = new Int32Array(64);
 
@@ -85,12 +99,14 @@ export class Lowering<T> {
   /** Selects the machine code of a function into `vcode`. */
   run(func: Func): void {
     this.func = func;
-    const { vcode, blocks } = this;
+    const { vcode, blocks, isa } = this;
+    isa.prepare?.(this);
     vcode.reset();
     blocks.compute(func, vcode);
     this.outgoingBytes = 0;
     this.hasCalls = false;
     this.savesInstance = false;
+    this.stackArgBytes = this.target.convention.stackArgBytes(func.sig);
     this.argPool.clear();
     this.argFrom = room(this.argFrom, vcode.numBlocks);
     this.scan(func, blocks.cfg);
@@ -98,6 +114,7 @@ export class Lowering<T> {
     for (let i = rpoLength - 1; i >= 0; i--) this.block(rpo[i]);
     this.finishBlocks();
     vcode.finish();
+    isa.finish?.(this);
   }
 
   // ---- For rules ----

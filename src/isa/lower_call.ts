@@ -9,19 +9,11 @@ import { NONE } from '../ir/func.ts';
 import { Op } from '../ir/opcodes.ts';
 import { Type } from '../ir/types.ts';
 import { RegClass } from '../regalloc/door.ts';
-import type { CallingConvention } from './calling_convention.ts';
 import { STACK } from './calling_convention.ts';
-import type { ModuleContext } from './contract.ts';
 import { FunctionFlag } from './contract.ts';
-import type { Lowering, LowerRule } from './lower.ts';
+import type { Lowering, LowerRule, LowerTarget } from './lower.ts';
 import { CLASS_OF_TYPE } from './lower.ts';
 import { CallFlag, Mem, Opnd, RawFlag } from './vcode.ts';
-
-/** What the rules need of the target that they are given. */
-interface CallTarget {
-  readonly module: ModuleContext;
-  readonly convention: CallingConvention;
-}
 
 /** Pseudo opcodes of a kind of call. */
 export interface CallOps {
@@ -30,7 +22,7 @@ export interface CallOps {
 }
 
 /** What an ISA knows about calls. */
-export interface CallIsa<T> {
+export interface CallIsa<T extends LowerTarget> {
   /** Pseudo opcodes: parameters in their registers, return. */
   readonly args: number;
   readonly ret: number;
@@ -56,7 +48,7 @@ export interface CallIsa<T> {
 }
 
 /** The rules of calls for one ISA. */
-export class CallLowering<T extends CallTarget> {
+export class CallLowering<T extends LowerTarget> {
   private readonly isa: CallIsa<T>;
   /** Registers of the arguments of the call being lowered. */
   private argRegs = new Int32Array(64);

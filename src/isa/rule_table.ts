@@ -1,7 +1,7 @@
 // The rule table: which rule selects the instructions of which operation. An ISA gives the rules by their names
 // (x64/lower_*.ts, aarch64/lower_*.ts); a name that is missing does not compile.
 import { Op } from '../ir/opcodes.ts';
-import type { LowerRule } from './lower.ts';
+import type { LowerRule, LowerTarget } from './lower.ts';
 
 const OPS = {
   lowerAdd: [Op.IAdd],
@@ -64,10 +64,10 @@ const OPS = {
 } as const;
 
 /** The rules of an ISA but those of calls (lower_call.ts). */
-export type RuleSet<T> = Readonly<Record<keyof typeof OPS, LowerRule<T>>>;
+export type RuleSet<T extends LowerTarget> = Readonly<Record<keyof typeof OPS, LowerRule<T>>>;
 
 /** By operation; null for values without code of their own (constants, Proj, ZExt ...). */
-export function ruleTable<T>(
+export function ruleTable<T extends LowerTarget>(
   set: RuleSet<T>,
   calls: Readonly<Partial<Record<Op, LowerRule<T>>>>,
 ): readonly (LowerRule<T> | null)[] {

@@ -119,8 +119,8 @@ export class NativeModule {
     this.text = new TextLayout(this.isa.fixupIsa, { padFunctions: 0, forceVeneers: false, layoutSeed: 0 });
     this.enterSymbol = this.nextSymbol++;
     this.unwindSymbol = this.nextSymbol++;
-    this.text.append(this.compiler.enter().code, this.enterSymbol);
-    this.text.append(this.compiler.unwind().code, this.unwindSymbol);
+    this.text.append(this.compiler.thunks.enter().code, this.enterSymbol);
+    this.text.append(this.compiler.thunks.unwind().code, this.unwindSymbol);
   }
 
   /** Compiles a function as symbol `symbol`. */
@@ -132,7 +132,7 @@ export class NativeModule {
     if (!this.callThunks.has(func.sig)) {
       const thunk = this.nextSymbol++;
       this.callThunks.set(func.sig, thunk);
-      this.text.append(this.compiler.callThunk(func.sig).code, thunk);
+      this.text.append(this.compiler.thunks.callThunk(func.sig).code, thunk);
     }
     return compiled;
   }
@@ -143,7 +143,7 @@ export class NativeModule {
     if (symbol === undefined) {
       symbol = this.nextSymbol++;
       this.hostThunks.set(sig, symbol);
-      this.text.append(this.compiler.hostThunk(sig).code, symbol);
+      this.text.append(this.compiler.thunks.hostThunk(sig).code, symbol);
     }
     return symbol;
   }

@@ -138,7 +138,7 @@ export function checkThunks(
     text.append(code, symbol);
     return symbol++;
   };
-  const enter = place(compile.enter().code);
+  const enter = place(compile.thunks.enter().code);
   const placed = cases.map((c, k) => {
     const f = new Func();
     f.reset(k, c.caller);
@@ -161,9 +161,9 @@ export function checkThunks(
     f.append(0, ret);
     return {
       func: place(compile.compileFunction(f).code),
-      callThunk: place(compile.callThunk(c.caller).code),
-      importThunk: place(compile.importThunk(k, c.sig).code),
-      exportThunk: place(compile.exportThunk(c.sig, HEAD + 32 * k).code),
+      callThunk: place(compile.thunks.callThunk(c.caller).code),
+      importThunk: place(compile.thunks.importThunk(k, c.sig).code),
+      exportThunk: place(compile.thunks.exportThunk(c.sig, HEAD + 32 * k).code),
     };
   });
   const image = text.finish();

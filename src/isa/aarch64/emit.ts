@@ -1,4 +1,4 @@
-// Writes allocated VCode as aarch64 code: prologue, instructions by their rows, pseudo instructions as short sequences,
+// Emission of aarch64 code (emitter.ts): prologue, instructions by their rows, pseudo instructions as short sequences,
 // epilogues, and the unwind operations of all of it.
 //
 // Frame, from high addresses to low: saved vector registers, saved integer registers, frame record {x29, x30} (x29 points
@@ -7,13 +7,10 @@
 import { Func as FuncLayout, Instance } from '../../abi/layout.ts';
 import type { CodeBuffer } from '../../emit/code_buffer.ts';
 import { RegClass, SLOT_BASE } from '../../regalloc/door.ts';
-import type { RegallocOutput } from '../../regalloc/door.ts';
-import { blockLabels, emitBlocks } from '../emit_function.ts';
-import type { EmitHooks } from '../emit_function.ts';
-import { alignUp, Unwind, UnwindRows } from '../frame.ts';
-import type { FrameInfo } from '../frame.ts';
+import type { IsaOptions } from '../contract.ts';
+import { Emitter, PAGE, PROBE_ABOVE } from '../emitter.ts';
+import { alignUp, Unwind } from '../frame.ts';
 import { CallFlag, Mem, MemField } from '../vcode.ts';
-import type { VCode } from '../vcode.ts';
 import {
   BTI_C,
   BTI_J,
@@ -36,109 +33,67 @@ import { A, CondField, Extend, P, ROLE, Role } from './instructions.ts';
 import { SCALED_INDEX, WIDE_INDEX } from './machine.ts';
 import { dwarfReg, Reg, SAVED_INTS, SAVED_VECS, SCRATCH_VEC, ZR } from './registers.ts';
 
-/** Frames above this touch each page, so that they cannot step over the guard below the stack. */
-const PROBE_ABOVE = 512 * 1024;
-const PAGE = 4096;
+const CALLEE_SAVED: readonly number[] = [...SAVED_INTS, ...SAVED_VECS];
 
-/** What a function needs of its frame besides spill slots. */
-export interface FrameNeeds {
-  readonly outgoingBytes: number;
-  readonly hasCalls: boolean;
-  readonly savesInstance: boolean;
-  readonly stackArgBytes: number;
-}
-
-export class A64Emitter implements EmitHooks {
-  private vcode!: VCode;
-  private out!: RegallocOutput;
-  private readonly unwind = new UnwindRows();
-  private firstLabel = 0;
+export class A64Emitter extends Emitter {
+  private readonly landingPads: boolean;
+  private readonly signReturns: boolean;
   private hasFrame = false;
-  /** Offsets from the stack pointer in the body. */
-  private slotBase = 0;
-  private instanceSlot = 0;
   /** Bytes below the frame record; from the record to the incoming area. */
   private localBytes = 0;
   private savedBytes = 0;
-  /** Registers saved behind the record, in order. */
-  private readonly saved: number[] = [];
-  private savedMask = 0;
-  private argBytes = 0;
 
-  constructor(
-    private readonly buffer: CodeBuffer,
-    private readonly landingPads: boolean,
-    private readonly signReturns: boolean,
-  ) {}
-
-  /** Emits a whole function into the (reset) buffer; the caller finishes the buffer and then asks for `frame`. */
-  emit(vcode: VCode, out: RegallocOutput, needs: FrameNeeds, padBlocks: number): number {
-    this.vcode = vcode;
-    this.out = out;
-    this.unwind.clear();
-    this.saved.length = 0;
-    this.savedMask = 0;
-    for (const reg of SAVED_INTS) if (out.regsWritten[reg] !== 0) this.saved.push(reg);
-    for (const reg of SAVED_VECS) if (out.regsWritten[reg] !== 0) this.saved.push(reg);
-    for (const reg of this.saved) this.savedMask |= 1 << (reg & 31);
-    this.argBytes = needs.stackArgBytes;
-    this.slotBase = alignUp(needs.outgoingBytes, 16);
-    this.instanceSlot = this.slotBase + 8 * out.numSlots;
-    this.localBytes = alignUp(this.instanceSlot + (needs.savesInstance ? 8 : 0), 16);
-    this.hasFrame = needs.hasCalls || this.localBytes > 0 || this.saved.length > 0;
-    this.savedBytes = this.hasFrame ? alignUp(16 + 8 * this.saved.length, 16) : 0;
-    const { buffer } = this;
-    this.firstLabel = blockLabels(vcode, buffer);
-    const prologueBytes = this.prologue();
-    if (needs.savesInstance) encMem(buffer, A.Str + 1, Reg.X28, Reg.Sp, this.instanceSlot);
-    buffer.afterInstruction();
-    emitBlocks(vcode, out, buffer, this.firstLabel, this, padBlocks);
-    return prologueBytes;
+  constructor(buffer: CodeBuffer, options: IsaOptions) {
+    // Instructions are words.
+    super(buffer, options.landingPads ? BTI_C : 0, CALLEE_SAVED, (options.padBlocks + 3) & -4);
+    this.landingPads = options.landingPads;
+    this.signReturns = options.signReturns;
   }
 
-  tableTarget(): void {
+  protected tableTarget(): void {
     if (!this.landingPads) return;
     this.buffer.put4(BTI_J);
     this.buffer.afterInstruction();
   }
 
-  /** Facts about the frame of the function emitted last; valid once the buffer is finished. */
-  frame(prologueBytes: number): FrameInfo {
-    return {
-      frameBytes: this.localBytes + this.savedBytes,
-      savedMask: this.savedMask,
-      stackArgBytes: this.argBytes,
-      prologueBytes,
-      unwind: this.unwind.finish(this.buffer.marks),
-    };
-  }
-
   // ---- Frame ----
 
+  protected layOutFrame(bodyBytes: number, hasCalls: boolean): number {
+    const { saved } = this;
+    this.localBytes = alignUp(bodyBytes, 16);
+    this.hasFrame = hasCalls || this.localBytes > 0 || saved.length > 0;
+    this.savedBytes = this.hasFrame ? alignUp(16 + 8 * saved.length, 16) : 0;
+    return this.localBytes + this.savedBytes;
+  }
+
   /** Returns the bytes up to where x29 is set: before them the return address is in x30 and x29 still the caller's. */
-  private prologue(): number {
+  protected prologue(): number {
     const { buffer } = this;
-    if (this.argBytes > 0) this.unwindHere(Unwind.CfaOffset, this.argBytes, 0);
-    if (this.landingPads) buffer.put4(BTI_C);
+    // What holds behind the landing pad holds before it.
+    if (this.argBytes > 0) this.unwindAt(Unwind.CfaOffset, this.argBytes, 0, buffer.length);
     if (!this.hasFrame) return 0;
     if (this.signReturns) {
       encSign(buffer, false, this.argBytes);
-      this.unwindHere(Unwind.ToggleSigned, 0, 0);
+      this.unwindAt(Unwind.ToggleSigned, 0, 0);
     }
     encPair(buffer, A.Stp + 1, Reg.Fp, Reg.Lr, Reg.Sp, -this.savedBytes);
     const cfa = this.savedBytes + this.argBytes;
-    this.unwindHere(Unwind.CfaOffset, cfa, 0);
-    this.unwindHere(Unwind.Saved, Reg.Fp, -cfa);
-    this.unwindHere(Unwind.Saved, Reg.Lr, 8 - cfa);
+    this.unwindAt(Unwind.CfaOffset, cfa, 0);
+    this.unwindAt(Unwind.Saved, Reg.Fp, -cfa);
+    this.unwindAt(Unwind.Saved, Reg.Lr, 8 - cfa);
     enc(buffer, A.AddI + 1, Reg.Fp, Reg.Sp, 0, 0);
     const prologueBytes = buffer.length;
-    this.unwindHere(Unwind.CfaRegister, Reg.Fp, cfa);
+    this.unwindAt(Unwind.CfaRegister, Reg.Fp, cfa);
     this.savedRegisters(false);
     for (let k = 0; k < this.saved.length; k++)
-      this.unwindHere(Unwind.Saved, dwarfReg(this.saved[k]), 16 + 8 * k - cfa);
+      this.unwindAt(Unwind.Saved, dwarfReg(this.saved[k]), 16 + 8 * k - cfa);
     if (this.localBytes > PROBE_ABOVE) this.probe(this.localBytes);
     encAddImm(buffer, Reg.Sp, Reg.Sp, -this.localBytes);
     return prologueBytes;
+  }
+
+  protected saveInstance(): void {
+    encMem(this.buffer, A.Str + 1, Reg.X28, Reg.Sp, this.instanceSlot);
   }
 
   /** Stores or loads the saved registers at their places behind the record, by pairs of one file. */
@@ -188,41 +143,37 @@ export class A64Emitter implements EmitHooks {
     const { buffer } = this;
     const cfa = this.savedBytes + this.argBytes;
     this.savedRegisters(true);
-    for (const reg of this.saved) this.unwindHere(Unwind.Restored, dwarfReg(reg), 0);
+    for (const reg of this.saved) this.unwindAt(Unwind.Restored, dwarfReg(reg), 0);
     if (this.localBytes > 0) enc(buffer, A.AddI + 1, Reg.Sp, Reg.Fp, 0, 0);
-    this.unwindHere(Unwind.CfaOffset, cfa, 0);
+    this.unwindAt(Unwind.CfaOffset, cfa, 0);
     encPair(buffer, A.Ldp + 2, Reg.Fp, Reg.Lr, Reg.Sp, this.savedBytes);
-    this.unwindHere(Unwind.CfaOffset, this.argBytes, 0);
-    this.unwindHere(Unwind.Restored, Reg.Fp, 0);
-    this.unwindHere(Unwind.Restored, Reg.Lr, 0);
+    this.unwindAt(Unwind.CfaOffset, this.argBytes, 0);
+    this.unwindAt(Unwind.Restored, Reg.Fp, 0);
+    this.unwindAt(Unwind.Restored, Reg.Lr, 0);
     if (this.signReturns) {
       encSign(buffer, true, this.argBytes);
-      this.unwindHere(Unwind.ToggleSigned, 0, 0);
+      this.unwindAt(Unwind.ToggleSigned, 0, 0);
     }
-  }
-
-  private unwindHere(kind: Unwind, a: number, b: number): void {
-    this.unwind.add(this.buffer.mark(), kind, a, b);
   }
 
   /** Behind a return or tail jump: other code of the function has the whole frame. */
   private restoreUnwind(): void {
     const cfa = this.savedBytes + this.argBytes;
     if (!this.hasFrame) {
-      if (this.argBytes > 0) this.unwindHere(Unwind.CfaOffset, cfa, 0);
+      if (this.argBytes > 0) this.unwindAt(Unwind.CfaOffset, cfa, 0);
       return;
     }
-    if (this.signReturns) this.unwindHere(Unwind.ToggleSigned, 0, 0);
-    this.unwindHere(Unwind.CfaRegister, Reg.Fp, cfa);
-    this.unwindHere(Unwind.Saved, Reg.Fp, -cfa);
-    this.unwindHere(Unwind.Saved, Reg.Lr, 8 - cfa);
+    if (this.signReturns) this.unwindAt(Unwind.ToggleSigned, 0, 0);
+    this.unwindAt(Unwind.CfaRegister, Reg.Fp, cfa);
+    this.unwindAt(Unwind.Saved, Reg.Fp, -cfa);
+    this.unwindAt(Unwind.Saved, Reg.Lr, 8 - cfa);
     for (let k = 0; k < this.saved.length; k++)
-      this.unwindHere(Unwind.Saved, dwarfReg(this.saved[k]), 16 + 8 * k - cfa);
+      this.unwindAt(Unwind.Saved, dwarfReg(this.saved[k]), 16 + 8 * k - cfa);
   }
 
   // ---- Moves ----
 
-  move(from: number, to: number, regClass: number): void {
+  protected move(from: number, to: number, regClass: number): void {
     const { buffer } = this;
     if (to >= SLOT_BASE) {
       const x = regClass === RegClass.Int ? A.Str + 1 : regClass === RegClass.Float ? A.StrF + 1 : A.StrQ;
@@ -236,7 +187,7 @@ export class A64Emitter implements EmitHooks {
     }
   }
 
-  rematerialize(raw: number, to: number): void {
+  protected rematerialize(raw: number, to: number): void {
     const { vcode, buffer } = this;
     const low = vcode.imm[raw];
     const high = vcode.imm2[raw];
@@ -263,18 +214,9 @@ export class A64Emitter implements EmitHooks {
     }
   }
 
-  private slotOffset(location: number): number {
-    return this.slotBase + 8 * (location - SLOT_BASE);
-  }
-
-  private constantLabel(index: number): number {
-    const { constants, constantWords } = this.vcode;
-    return this.buffer.constant(constantWords.data, constants.data[2 * index], constants.data[2 * index + 1]);
-  }
-
   // ---- Instructions ----
 
-  instruction(i: number): void {
+  protected instruction(i: number): void {
     const { vcode, buffer } = this;
     const raw = vcode.order[i];
     const x = vcode.op[raw];
@@ -407,7 +349,7 @@ export class A64Emitter implements EmitHooks {
         this.epilogue();
         if (this.argBytes > 0) {
           encAddImm(buffer, Reg.Sp, Reg.Sp, this.argBytes);
-          this.unwindHere(Unwind.CfaOffset, 0, 0);
+          this.unwindAt(Unwind.CfaOffset, 0, 0);
         }
         enc(buffer, A.Ret, 0, 0, 0);
         buffer.endFlow();
@@ -428,13 +370,9 @@ export class A64Emitter implements EmitHooks {
         buffer.condJump(this.condition(imm, at, end), this.firstLabel + vcode.imm2[raw]);
         buffer.jump(this.firstLabel + vcode.aux[raw]);
         return;
-      case P.AdrTable: {
-        const count = vcode.imm2[raw];
-        const labels = new Int32Array(count);
-        for (let k = 0; k < count; k++) labels[k] = this.firstLabel + vcode.targets.data[imm + k];
-        encAdr(buffer, operandLoc[at], buffer.jumpTable(labels, 0, count));
+      case P.AdrTable:
+        encAdr(buffer, operandLoc[at], this.tableLabel(imm, vcode.imm2[raw]));
         return;
-      }
       case P.JumpTable:
         enc(buffer, A.Br, 0, operandLoc[at], 0);
         buffer.endFlow();
@@ -529,22 +467,21 @@ export class A64Emitter implements EmitHooks {
    * ranges may overlap.
    */
   private replaceFrame(newBytes: number): void {
-    const { buffer } = this;
-    const frameBytes = this.localBytes + this.savedBytes;
+    const { buffer, frameBytes } = this;
     const up = frameBytes + this.argBytes - newBytes;
     if (this.hasFrame) {
       this.savedRegisters(true);
-      for (const reg of this.saved) this.unwindHere(Unwind.Restored, dwarfReg(reg), 0);
+      for (const reg of this.saved) this.unwindAt(Unwind.Restored, dwarfReg(reg), 0);
       encPair(buffer, A.Ldp, Reg.Fp, Reg.Lr, Reg.Fp, 0);
-      this.unwindHere(Unwind.CfaOffset, frameBytes + this.argBytes, 0);
-      this.unwindHere(Unwind.Restored, Reg.Fp, 0);
-      this.unwindHere(Unwind.Restored, Reg.Lr, 0);
+      this.unwindAt(Unwind.CfaOffset, frameBytes + this.argBytes, 0);
+      this.unwindAt(Unwind.Restored, Reg.Fp, 0);
+      this.unwindAt(Unwind.Restored, Reg.Lr, 0);
       if (this.signReturns) {
         // x17 holds the callee.
         enc(buffer, A.FmovToFloat + 1, SCRATCH_VEC, Reg.X17, 0);
         encSign(buffer, true, frameBytes + this.argBytes);
         enc(buffer, A.FmovToInt + 1, Reg.X17, SCRATCH_VEC, 0);
-        this.unwindHere(Unwind.ToggleSigned, 0, 0);
+        this.unwindAt(Unwind.ToggleSigned, 0, 0);
       }
     }
     // v31 carries them: x16 may be needed for an offset, x17 holds the callee.
@@ -554,6 +491,6 @@ export class A64Emitter implements EmitHooks {
       buffer.afterInstruction();
     }
     encAddImm(buffer, Reg.Sp, Reg.Sp, up);
-    this.unwindHere(Unwind.CfaOffset, newBytes, 0);
+    this.unwindAt(Unwind.CfaOffset, newBytes, 0);
   }
 }

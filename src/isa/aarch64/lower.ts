@@ -1,9 +1,11 @@
 // What selects the instructions of aarch64: its rules, by topic in lower_*.ts, and constants, entry and jumps.
 import { Op } from '../../ir/opcodes.ts';
 import { Type } from '../../ir/types.ts';
+import { RegClass } from '../../regalloc/door.ts';
 import type { LowerIsa } from '../lower.ts';
 import { ruleTable } from '../rule_table.ts';
 import { RawFlag } from '../vcode.ts';
+import type { VCode } from '../vcode.ts';
 import { P } from './instructions.ts';
 import * as branch from './lower_branch.ts';
 import { calls } from './lower_call.ts';
@@ -14,11 +16,18 @@ import * as integer from './lower_integer.ts';
 import * as memory from './lower_memory.ts';
 import type { L, A64Target } from './machine.ts';
 import { defConst, defFloat, defVector, writeAllBases, writeBases } from './machine.ts';
+import { setVectorClobber } from './registers.ts';
 
 const rules = ruleTable<A64Target>(
   { ...branch, ...convert, ...divide, ...float, ...integer, ...memory },
   calls.rules(),
 );
+
+/** True if the function has 128-bit values. */
+function hasVectors(vcode: VCode): boolean {
+  for (let v = 0; v < vcode.numVRegs; v++) if (vcode.vregClass[v] === RegClass.Vec) return true;
+  return false;
+}
 
 export const A64_LOWER: LowerIsa<A64Target> = {
   rules,
@@ -40,8 +49,10 @@ export const A64_LOWER: LowerIsa<A64Target> = {
   },
 
   entry: (l) => calls.entry(l),
+  prepare: (l) => l.target.bases?.prepare(l.func),
   before: writeBases,
   blockStart: writeAllBases,
+  finish: (l) => setVectorClobber(l.vcode.clobberMasks, hasVectors(l.vcode)),
 
   jump(l: L, to: number): void {
     const i = l.vcode.inst(P.Jump, 0, l.loc);

@@ -7,9 +7,7 @@ import { Effect, memAccess, memType, Op, OP_EFFECTS } from '../../ir/opcodes.ts'
 import { accessBytes, Type } from '../../ir/types.ts';
 import { RegClass } from '../../regalloc/door.ts';
 import { upperBound } from '../bounds.ts';
-import type { CallingConvention } from '../calling_convention.ts';
-import type { ModuleContext } from '../contract.ts';
-import type { Lowering } from '../lower.ts';
+import type { Lowering, LowerTarget } from '../lower.ts';
 import { isWide } from '../lower.ts';
 import { Mem, MemField, Opnd, RawFlag, Trap } from '../vcode.ts';
 import { constMoves } from './encoder.ts';
@@ -19,13 +17,9 @@ import { isShortOffset } from './shared_bases.ts';
 import type { SharedBases } from './shared_bases.ts';
 
 /** What rules know besides the function. */
-export interface A64Target {
-  readonly module: ModuleContext;
-  readonly convention: CallingConvention;
+export interface A64Target extends LowerTarget {
   /** Null at -O0. */
   readonly bases: SharedBases | null;
-  /** C's stack arguments are packed, as on macOS, instead of in 8-byte slots. */
-  readonly packsStackArgs: boolean;
 }
 export type L = Lowering<A64Target>;
 

@@ -1,21 +1,19 @@
-// Writes allocated VCode as x86_64 code: prologue, instructions by their rows, pseudo instructions as short sequences,
+// Emission of x86_64 code (emitter.ts): prologue, instructions by their rows, pseudo instructions as short sequences,
 // epilogues, and the unwind operations of all of it.
 //
 // Short jumps inside a sequence are written by hand where nothing between them goes through the buffer's branches
 // (which may be shortened later); otherwise they use labels.
-import { Func as FuncLayout, Instance } from '../../abi/layout.ts';
+import { Func as FuncLayout } from '../../abi/layout.ts';
 import type { CodeBuffer } from '../../emit/code_buffer.ts';
 import { RegClass, SLOT_BASE } from '../../regalloc/door.ts';
-import type { RegallocOutput } from '../../regalloc/door.ts';
-import { blockLabels, emitBlocks } from '../emit_function.ts';
-import type { EmitHooks } from '../emit_function.ts';
-import { alignUp, Unwind, UnwindRows } from '../frame.ts';
-import type { FrameInfo } from '../frame.ts';
+import type { IsaOptions } from '../contract.ts';
+import { Emitter, PAGE, PROBE_ABOVE } from '../emitter.ts';
+import { alignUp, Unwind } from '../frame.ts';
 import { CallFlag, Mem, MemField } from '../vcode.ts';
-import type { VCode } from '../vcode.ts';
 import {
   encCall,
   encGs,
+  encMemoryBase,
   encNone,
   encO,
   encRip,
@@ -28,10 +26,6 @@ import {
 import { AluForm, CC, P, ROLE, Role, X } from './instructions.ts';
 import { CALLEE_SAVED, DWARF_REG, DWARF_RETURN_ADDRESS, Reg } from './registers.ts';
 
-/** Frames above this touch each page, so that they cannot step over the guard below the stack. */
-const PROBE_ABOVE = 512 * 1024;
-const PAGE = 4096;
-
 /** Rows whose result register keeps its upper half: zeroed first, against waiting for its old value. */
 function mergesIntoResult(x: number): boolean {
   return (
@@ -41,106 +35,62 @@ function mergesIntoResult(x: number): boolean {
   );
 }
 
-/** What a function needs of its frame besides spill slots. */
-export interface FrameNeeds {
-  readonly outgoingBytes: number;
-  readonly hasCalls: boolean;
-  readonly savesInstance: boolean;
-  readonly stackArgBytes: number;
-}
-
-export class X64Emitter implements EmitHooks {
-  private vcode!: VCode;
-  private out!: RegallocOutput;
-  private readonly unwind = new UnwindRows();
-  private firstLabel = 0;
-  /** Offsets from the stack pointer in the body. */
-  private slotBase = 0;
-  private instanceSlot = 0;
-  /** From the stack pointer to the return address. */
-  private frameBytes = 0;
+export class X64Emitter extends Emitter {
+  private readonly gs: boolean;
+  private readonly landingPads: boolean;
   /** Bytes below the saved registers. */
   private localBytes = 0;
-  private savedMask = 0;
-  private argBytes = 0;
   /** The instruction that ends at `flagsAt` left flags for the value of `flagsReg`; its opcode (with the width). */
   private flagsAt = -1;
   private flagsReg = -1;
   private flagsOp = 0;
 
-  constructor(
-    private readonly buffer: CodeBuffer,
-    private readonly gs: boolean,
-    private readonly landingPads: boolean,
-  ) {}
-
-  /** Emits a whole function into the (reset) buffer; the caller finishes the buffer and then asks for `frame`. */
-  emit(vcode: VCode, out: RegallocOutput, needs: FrameNeeds, padBlocks: number): number {
-    this.vcode = vcode;
-    this.out = out;
-    this.unwind.clear();
-    this.savedMask = 0;
-    this.flagsAt = -1;
-    let saved = 0;
-    for (let k = 0; k < CALLEE_SAVED.length; k++) {
-      if (out.regsWritten[CALLEE_SAVED[k]] === 0) continue;
-      this.savedMask |= 1 << CALLEE_SAVED[k];
-      saved++;
-    }
-    this.argBytes = needs.stackArgBytes;
-    this.slotBase = alignUp(needs.outgoingBytes, 16);
-    this.instanceSlot = this.slotBase + 8 * out.numSlots;
-    let local = this.instanceSlot + (needs.savesInstance ? 8 : 0);
-    // The stack pointer is a multiple of 16 where calls are made.
-    if (local > 0 || needs.hasCalls) local = alignUp(local + 8 * saved + 8, 16) - 8 * saved - 8;
-    this.localBytes = local;
-    this.frameBytes = local + 8 * saved;
-    const { buffer } = this;
-    this.firstLabel = blockLabels(vcode, buffer);
-    this.prologue();
-    const prologueBytes = buffer.length;
-    if (needs.savesInstance) encRM(buffer, X.MovStore + 1, Reg.R15, Reg.Rsp, -1, 0, this.instanceSlot);
-    buffer.afterInstruction();
-    emitBlocks(vcode, out, buffer, this.firstLabel, this, padBlocks);
-    return prologueBytes;
+  constructor(buffer: CodeBuffer, options: IsaOptions) {
+    super(buffer, options.landingPads ? ENDBR64 : 0, CALLEE_SAVED, options.padBlocks);
+    this.gs = options.memoryBase === 'gs';
+    this.landingPads = options.landingPads;
   }
 
   /** Jumps through tables are not tracked. */
-  tableTarget(): void {}
-
-  /** Facts about the frame of the function emitted last; valid once the buffer is finished. */
-  frame(prologueBytes: number): FrameInfo {
-    return {
-      frameBytes: this.frameBytes,
-      savedMask: this.savedMask,
-      stackArgBytes: this.argBytes,
-      prologueBytes,
-      unwind: this.unwind.finish(this.buffer.marks),
-    };
-  }
+  protected tableTarget(): void {}
 
   // ---- Frame ----
 
-  private prologue(): void {
-    const { buffer, unwind } = this;
-    if (this.landingPads) buffer.put4(ENDBR64);
+  /** frameBytes: from the stack pointer to the return address. */
+  protected layOutFrame(bodyBytes: number, hasCalls: boolean): number {
+    const savedBytes = 8 * this.saved.length;
+    // The stack pointer is a multiple of 16 where calls are made.
+    const isAligned = bodyBytes > 0 || hasCalls;
+    this.localBytes = isAligned ? alignUp(bodyBytes + savedBytes + 8, 16) - savedBytes - 8 : 0;
+    return this.localBytes + savedBytes;
+  }
+
+  protected prologue(): number {
+    const { buffer } = this;
     let cfa = 8 + this.argBytes;
+    this.flagsAt = -1;
     if (this.argBytes > 0) {
-      unwind.add(buffer.mark(buffer.length), Unwind.CfaOffset, cfa, 0);
-      unwind.add(buffer.mark(buffer.length), Unwind.Saved, DWARF_RETURN_ADDRESS, -cfa);
+      // What holds behind the landing pad holds before it.
+      const pad = buffer.length;
+      this.unwindAt(Unwind.CfaOffset, cfa, 0, pad);
+      this.unwindAt(Unwind.Saved, DWARF_RETURN_ADDRESS, -cfa, pad);
     }
-    for (let k = 0; k < CALLEE_SAVED.length; k++) {
-      const reg = CALLEE_SAVED[k];
-      if (((this.savedMask >> reg) & 1) === 0) continue;
+    for (const reg of this.saved) {
       encO(buffer, X.Push, reg);
       cfa += 8;
-      unwind.add(buffer.mark(), Unwind.CfaOffset, cfa, 0);
-      unwind.add(buffer.mark(), Unwind.Saved, DWARF_REG[reg], -cfa);
+      this.unwindAt(Unwind.CfaOffset, cfa, 0);
+      this.unwindAt(Unwind.Saved, DWARF_REG[reg], -cfa);
     }
-    if (this.localBytes === 0) return;
-    if (this.localBytes > PROBE_ABOVE) this.probe(this.localBytes);
-    this.adjustStack(-this.localBytes);
-    unwind.add(buffer.mark(), Unwind.CfaOffset, cfa + this.localBytes, 0);
+    if (this.localBytes > 0) {
+      if (this.localBytes > PROBE_ABOVE) this.probe(this.localBytes);
+      this.adjustStack(-this.localBytes);
+      this.unwindAt(Unwind.CfaOffset, cfa + this.localBytes, 0);
+    }
+    return buffer.length;
+  }
+
+  protected saveInstance(): void {
+    encRM(this.buffer, X.MovStore + 1, Reg.R15, Reg.Rsp, -1, 0, this.instanceSlot);
   }
 
   /** Touches every page of the frame, downwards; r10 and r11 are free at entry. */
@@ -170,39 +120,31 @@ export class X64Emitter implements EmitHooks {
     if (this.localBytes > 0) {
       this.adjustStack(this.localBytes);
       cfa -= this.localBytes;
-      this.unwindHere(Unwind.CfaOffset, cfa, 0);
+      this.unwindAt(Unwind.CfaOffset, cfa, 0);
     }
-    for (let k = CALLEE_SAVED.length - 1; k >= 0; k--) {
-      const reg = CALLEE_SAVED[k];
-      if (((this.savedMask >> reg) & 1) === 0) continue;
+    for (let k = this.saved.length - 1; k >= 0; k--) {
+      const reg = this.saved[k];
       encO(buffer, X.Pop, reg);
       cfa -= 8;
-      this.unwindHere(Unwind.CfaOffset, cfa, 0);
-      this.unwindHere(Unwind.Restored, DWARF_REG[reg], 0);
+      this.unwindAt(Unwind.CfaOffset, cfa, 0);
+      this.unwindAt(Unwind.Restored, DWARF_REG[reg], 0);
     }
-  }
-
-  /** From here on, or from `back` bytes before. */
-  private unwindHere(kind: Unwind, a: number, b: number, back = 0): void {
-    this.unwind.add(this.buffer.mark(back), kind, a, b);
   }
 
   /** Behind a return or tail jump: other code of the function has the whole frame. */
   private restoreUnwind(): void {
     if (this.frameBytes === 0) return;
     let cfa = 8 + this.argBytes;
-    for (let k = 0; k < CALLEE_SAVED.length; k++) {
-      const reg = CALLEE_SAVED[k];
-      if (((this.savedMask >> reg) & 1) === 0) continue;
+    for (const reg of this.saved) {
       cfa += 8;
-      this.unwindHere(Unwind.Saved, DWARF_REG[reg], -cfa);
+      this.unwindAt(Unwind.Saved, DWARF_REG[reg], -cfa);
     }
-    this.unwindHere(Unwind.CfaOffset, this.frameBytes + 8 + this.argBytes, 0);
+    this.unwindAt(Unwind.CfaOffset, this.frameBytes + 8 + this.argBytes, 0);
   }
 
   // ---- Moves ----
 
-  move(from: number, to: number, regClass: number): void {
+  protected move(from: number, to: number, regClass: number): void {
     const { buffer } = this;
     if (to >= SLOT_BASE) {
       const x =
@@ -219,7 +161,7 @@ export class X64Emitter implements EmitHooks {
     } else if (from !== to) encRR(buffer, regClass === RegClass.Int ? X.Mov + 1 : X.Movaps, to, from);
   }
 
-  rematerialize(raw: number, to: number, flagsAreDead: boolean): void {
+  protected rematerialize(raw: number, to: number, flagsAreDead: boolean): void {
     const { vcode, buffer } = this;
     const x = vcode.op[raw];
     switch (x) {
@@ -245,18 +187,9 @@ export class X64Emitter implements EmitHooks {
     }
   }
 
-  private slotOffset(location: number): number {
-    return this.slotBase + 8 * (location - SLOT_BASE);
-  }
-
-  private constantLabel(index: number): number {
-    const { constants, constantWords } = this.vcode;
-    return this.buffer.constant(constantWords.data, constants.data[2 * index], constants.data[2 * index + 1]);
-  }
-
   // ---- Instructions ----
 
-  instruction(i: number): void {
+  protected instruction(i: number): void {
     const { vcode } = this;
     const raw = vcode.order[i];
     const x = vcode.op[raw];
@@ -433,13 +366,9 @@ export class X64Emitter implements EmitHooks {
       case P.Branch:
         this.branch(imm, this.firstLabel + vcode.imm2[raw], this.firstLabel + vcode.aux[raw]);
         return;
-      case P.LeaTable: {
-        const count = vcode.imm2[raw];
-        const labels = new Int32Array(count);
-        for (let k = 0; k < count; k++) labels[k] = this.firstLabel + vcode.targets.data[imm + k];
-        encRip(buffer, X.Lea + 1, operandLoc[at], buffer.jumpTable(labels, 0, count));
+      case P.LeaTable:
+        encRip(buffer, X.Lea + 1, operandLoc[at], this.tableLabel(imm, vcode.imm2[raw]));
         return;
-      }
       case P.JumpTable:
         if (imm > 0) {
           encRR(buffer, X.Cmp + AluForm.Imm, 0, operandLoc[at], imm);
@@ -591,16 +520,6 @@ export class X64Emitter implements EmitHooks {
 
   // ---- Calls ----
 
-  /** Loads the base of memory 0 of the instance in r15. */
-  private loadMemoryBase(): void {
-    if (!this.gs) {
-      encRM(this.buffer, X.Mov + 1, Reg.R14, Reg.R15, -1, 0, Instance.Memory0);
-      return;
-    }
-    encRM(this.buffer, X.Mov + 1, Reg.R11, Reg.R15, -1, 0, Instance.Memory0);
-    encRR(this.buffer, X.Wrgsbase, 0, Reg.R11);
-  }
-
   private call(x: number, raw: number): void {
     const { vcode, buffer } = this;
     const argBytes = vcode.imm2[raw];
@@ -612,12 +531,12 @@ export class X64Emitter implements EmitHooks {
       case P.CallSlot:
         encRM(buffer, X.Mov + 1, Reg.R10, Reg.R15, -1, 0, imm + FuncLayout.Code);
         encRM(buffer, X.Mov + 1, Reg.R15, Reg.R15, -1, 0, imm + FuncLayout.Instance);
-        this.loadMemoryBase();
+        encMemoryBase(buffer, this.gs);
         encRR(buffer, X.CallM, 0, Reg.R10);
         break;
       case P.CallRef:
         encRM(buffer, X.Mov + 1, Reg.R15, Reg.R10, -1, 0, FuncLayout.Instance);
-        this.loadMemoryBase();
+        encMemoryBase(buffer, this.gs);
         encRM(buffer, X.CallM, 0, Reg.R10, -1, 0, FuncLayout.Code);
         break;
       default:
@@ -626,13 +545,13 @@ export class X64Emitter implements EmitHooks {
     buffer.addCallSite(vcode.loc[raw], -1, -1, argBytes);
     if (argBytes > 0) {
       const cfa = this.frameBytes + 8 + this.argBytes;
-      this.unwindHere(Unwind.CfaOffset, cfa - argBytes, 0, 1);
+      this.unwindAt(Unwind.CfaOffset, cfa - argBytes, 0, 1);
       this.adjustStack(-argBytes);
-      this.unwindHere(Unwind.CfaOffset, cfa, 0);
+      this.unwindAt(Unwind.CfaOffset, cfa, 0);
     }
     if ((vcode.aux[raw] & CallFlag.RestoreInstance) !== 0) {
       encRM(buffer, X.Mov + 1, Reg.R15, Reg.Rsp, -1, 0, this.instanceSlot);
-      this.loadMemoryBase();
+      encMemoryBase(buffer, this.gs);
     }
   }
 
@@ -650,12 +569,12 @@ export class X64Emitter implements EmitHooks {
       case P.TailCallSlot:
         encRM(buffer, X.Mov + 1, Reg.R10, Reg.R15, -1, 0, imm + FuncLayout.Code);
         encRM(buffer, X.Mov + 1, Reg.R15, Reg.R15, -1, 0, imm + FuncLayout.Instance);
-        this.loadMemoryBase();
+        encMemoryBase(buffer, this.gs);
         encRR(buffer, X.JmpM, 0, Reg.R10);
         break;
       case P.TailCallRef:
         encRM(buffer, X.Mov + 1, Reg.R15, Reg.R10, -1, 0, FuncLayout.Instance);
-        this.loadMemoryBase();
+        encMemoryBase(buffer, this.gs);
         encRM(buffer, X.JmpM, 0, Reg.R10, -1, 0, FuncLayout.Code);
         break;
       default:
@@ -663,7 +582,7 @@ export class X64Emitter implements EmitHooks {
     }
     buffer.endFlow();
     this.restoreUnwind();
-    if (moved) this.unwindHere(Unwind.Saved, DWARF_RETURN_ADDRESS, -(8 + this.argBytes));
+    if (moved) this.unwindAt(Unwind.Saved, DWARF_RETURN_ADDRESS, -(8 + this.argBytes));
   }
 
   /**
@@ -674,25 +593,23 @@ export class X64Emitter implements EmitHooks {
   private replaceFrame(newBytes: number): void {
     const { buffer } = this;
     let at = this.frameBytes;
-    for (let k = 0; k < CALLEE_SAVED.length; k++) {
-      const reg = CALLEE_SAVED[k];
-      if (((this.savedMask >> reg) & 1) === 0) continue;
+    for (const reg of this.saved) {
       at -= 8;
       encRM(buffer, X.Mov + 1, reg, Reg.Rsp, -1, 0, at);
-      this.unwindHere(Unwind.Restored, DWARF_REG[reg], 0);
+      this.unwindAt(Unwind.Restored, DWARF_REG[reg], 0);
     }
     encRM(buffer, X.Mov + 1, Reg.R11, Reg.Rsp, -1, 0, this.frameBytes);
     encRM(buffer, X.MovStore + 1, Reg.R11, Reg.Rsp, -1, 0, 0);
     const up = this.frameBytes + this.argBytes - newBytes;
     // The caller is found by the copy of the return address, for the moves may overwrite the old place.
-    this.unwindHere(Unwind.Saved, DWARF_RETURN_ADDRESS, -(this.frameBytes + 8 + this.argBytes));
+    this.unwindAt(Unwind.Saved, DWARF_RETURN_ADDRESS, -(this.frameBytes + 8 + this.argBytes));
     for (let offset = newBytes; offset >= 0; offset -= 8) {
       encRM(buffer, X.Mov + 1, Reg.R11, Reg.Rsp, -1, 0, offset);
       encRM(buffer, X.MovStore + 1, Reg.R11, Reg.Rsp, -1, 0, up + offset);
       buffer.afterInstruction();
     }
     this.adjustStack(up);
-    this.unwindHere(Unwind.CfaOffset, 8 + newBytes, 0);
-    this.unwindHere(Unwind.Saved, DWARF_RETURN_ADDRESS, -(8 + newBytes));
+    this.unwindAt(Unwind.CfaOffset, 8 + newBytes, 0);
+    this.unwindAt(Unwind.Saved, DWARF_RETURN_ADDRESS, -(8 + newBytes));
   }
 }

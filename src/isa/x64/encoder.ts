@@ -1,6 +1,7 @@
 // Bytes of x86_64 instructions, derived from the table (instructions.ts). Registers are physical numbers (vector
 // registers 32..47; the low four bits count). Nothing is checked here: the table's tests compare every form with the
 // system assembler.
+import { Instance } from '../../abi/layout.ts';
 import type { CodeBuffer } from '../../emit/code_buffer.ts';
 import {
   BYTE_REGS,
@@ -18,6 +19,7 @@ import {
   X,
 } from './instructions.ts';
 import { Kind } from './fixups.ts';
+import { Reg } from './registers.ts';
 
 const isI8 = (imm: number): boolean => imm >= -128 && imm <= 127;
 
@@ -228,6 +230,12 @@ export function encTailJump(b: CodeBuffer, symbol: number): void {
   b.put1(0xe9);
   b.externalAt(b.length, symbol, Kind.Call32, -4);
   b.put4(0);
+}
+
+/** Loads the pinned base of memory 0 of the instance in r15: to r14, or by r11 to the GS base. */
+export function encMemoryBase(b: CodeBuffer, gs: boolean): void {
+  encRM(b, X.Mov + 1, gs ? Reg.R11 : Reg.R14, Reg.R15, -1, 0, Instance.Memory0);
+  if (gs) encRR(b, X.Wrgsbase, 0, Reg.R11);
 }
 
 /** endbr64: indirect calls and jumps may land here. */

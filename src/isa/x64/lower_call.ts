@@ -4,37 +4,16 @@ import { Op } from '../../ir/opcodes.ts';
 import { Type } from '../../ir/types.ts';
 import { CallLowering } from '../lower_call.ts';
 import { P, X } from './instructions.ts';
+import { plainLoad, plainStore } from './lower_memory.ts';
 import type { X64Target } from './machine.ts';
 import { isImm32, Rm, unaryRm, unaryRR, useRm, useRmImm } from './machine.ts';
 import { C_INT_ARGS, Clobber, Reg } from './registers.ts';
 
 const slot = new Rm();
 
-const storeOp = (type: number): number => {
-  switch (type) {
-    case Type.F32:
-      return X.MovsStore;
-    case Type.F64:
-      return X.MovsStore + 1;
-    case Type.V128:
-      return X.MovupsStore;
-    default:
-      return X.MovStore + 1;
-  }
-};
-
-const loadOp = (type: number): number => {
-  switch (type) {
-    case Type.F32:
-      return X.MovsLoad;
-    case Type.F64:
-      return X.MovsLoad + 1;
-    case Type.V128:
-      return X.MovupsLoad;
-    default:
-      return X.Mov + 1;
-  }
-};
+/** Loads and stores of whole slots: an I32 fills its slot with zeros. */
+const slotLoad = (type: number): number => plainLoad(type === Type.I32 ? Type.I64 : type);
+const slotStore = (type: number): number => plainStore(type === Type.I32 ? Type.I64 : type);
 
 export const calls = new CallLowering<X64Target>({
   args: P.Args,
@@ -50,7 +29,7 @@ export const calls = new CallLowering<X64Target>({
   tailShift: 8,
 
   loadSlot(l, type, to, area, offset) {
-    unaryRm(l, loadOp(type), to, slot.set(area, offset));
+    unaryRm(l, slotLoad(type), to, slot.set(area, offset));
   },
 
   storeSlot(l, value, type, area, offset) {
@@ -60,7 +39,7 @@ export const calls = new CallLowering<X64Target>({
       return;
     }
     const reg = l.reg(value);
-    useRm(l, storeOp(type), reg, slot);
+    useRm(l, slotStore(type), reg, slot);
   },
 
   move32(l, to, from) {

@@ -28,6 +28,11 @@ function loadOp(access: number, type: number): number {
     case Access.U32:
       return X.Mov;
   }
+  return plainLoad(type);
+}
+
+/** Load of a whole value. */
+export function plainLoad(type: number): number {
   switch (type) {
     case Type.F32:
       return X.MovsLoad;
@@ -39,6 +44,22 @@ function loadOp(access: number, type: number): number {
       return X.Mov;
     default:
       return X.Mov + 1;
+  }
+}
+
+/** Store of a whole value. */
+export function plainStore(type: number): number {
+  switch (type) {
+    case Type.F32:
+      return X.MovsStore;
+    case Type.F64:
+      return X.MovsStore + 1;
+    case Type.V128:
+      return X.MovupsStore;
+    case Type.I32:
+      return X.MovStore;
+    default:
+      return X.MovStore + 1;
   }
 }
 
@@ -110,7 +131,7 @@ export function lowerStore(l: L, inst: Value): void {
   if (type === Type.F32 || type === Type.F64 || type === Type.V128) {
     const reg = l.reg(value);
     mem.setAddress(l, inst);
-    useRm(l, type === Type.V128 ? X.MovupsStore : X.MovsStore + (type === Type.F64 ? 1 : 0), reg, mem);
+    useRm(l, plainStore(type), reg, mem);
     return;
   }
   const bytes =

@@ -7,9 +7,7 @@ import { memAccess, memType, Op } from '../../ir/opcodes.ts';
 import { Access, accessBytes, Type, TYPE_BYTES } from '../../ir/types.ts';
 import { RegClass } from '../../regalloc/door.ts';
 import { upperBound } from '../bounds.ts';
-import type { CallingConvention } from '../calling_convention.ts';
-import type { ModuleContext } from '../contract.ts';
-import type { Lowering } from '../lower.ts';
+import type { Lowering, LowerTarget } from '../lower.ts';
 import { isWide } from '../lower.ts';
 import { Mem, MemField, Opnd, RawFlag, Trap } from '../vcode.ts';
 import type { X64Features } from './features.ts';
@@ -17,11 +15,10 @@ import { P, X } from './instructions.ts';
 import { Reg } from './registers.ts';
 
 /** What rules know besides the function. */
-export interface X64Target {
+export interface X64Target extends LowerTarget {
   readonly features: X64Features;
+  /** The base of memory 0 is the GS segment's, instead of in a register. */
   readonly gs: boolean;
-  readonly module: ModuleContext;
-  readonly convention: CallingConvention;
 }
 export type L = Lowering<X64Target>;
 

@@ -49,13 +49,13 @@ describe('aarch64 thunks across the C border', function () {
         checkAllocation: null,
       },
     );
-    for (const { frame } of [compiler.importThunk(0, sig), compiler.hostThunk(sig)]) {
+    for (const { frame } of [compiler.thunks.importThunk(0, sig), compiler.thunks.hostThunk(sig)]) {
       assert.equal(frame.stackArgBytes, 32);
       assert.deepEqual([...frame.unwind.slice(0, UNWIND_ROW)], [0, Unwind.CfaOffset, 32, 0]);
       // The frame comes later: a check of the stack's limit is first.
       assert.ok(frame.unwind[UNWIND_ROW] > 0);
     }
     // x0 has the frame of the enter that unwind leaves.
-    assert.deepEqual([...compiler.unwind().frame.unwind.slice(0, 3)], [0, Unwind.CfaRegister, 0]);
+    assert.deepEqual([...compiler.thunks.unwind().frame.unwind.slice(0, 3)], [0, Unwind.CfaRegister, 0]);
   });
 });

@@ -1,0 +1,164 @@
+// Writes allocated VCode as the code of a function, in order: prologue, blocks with their instructions, moves at their
+// program points. An ISA's emitter is a subclass that knows how each is written; the walk, the layout of the body's part
+// of the frame (frame.ts) and the records are here. Every instruction is followed by the buffer's deadline check.
+import type { CodeBuffer } from '../emit/code_buffer.ts';
+import { REMAT_BASE, SLOT_BASE } from '../regalloc/door.ts';
+import type { RegallocOutput } from '../regalloc/door.ts';
+import type { CompiledFunction } from './contract.ts';
+import { alignUp } from './frame.ts';
+import { FunctionWriter } from './function_writer.ts';
+import { RawFlag } from './vcode.ts';
+import type { VCode } from './vcode.ts';
+
+/** Frames above this touch each page, so that they cannot step over the guard below the stack. */
+export const PROBE_ABOVE = 512 * 1024;
+export const PAGE = 4096;
+
+/** What a function needs of its frame besides saved registers and spill slots: known when it is selected. */
+export interface FrameNeeds {
+  /** Size of the outgoing area. */
+  readonly outgoingBytes: number;
+  readonly hasCalls: boolean;
+  /** A call may change the pinned registers. */
+  readonly savesInstance: boolean;
+  /** Bytes of stack arguments that the function pops. */
+  readonly stackArgBytes: number;
+}
+
+export abstract class Emitter extends FunctionWriter {
+  protected vcode!: VCode;
+  protected out!: RegallocOutput;
+  /** Block b has label firstLabel + b. */
+  protected firstLabel = 0;
+  /** Bytes of stack arguments that the function pops. */
+  protected argBytes = 0;
+  /** FrameInfo.frameBytes, as `layOutFrame` decides. */
+  protected frameBytes = 0;
+  /** Callee-saved registers that the function writes, in the order of the frame. */
+  protected readonly saved: number[] = [];
+  /** Offsets from the stack pointer in the body. */
+  protected instanceSlot = 0;
+  private slotBase = 0;
+
+  /** `calleeSaved`: registers that functions preserve, in the order of the frame. `padBlocks`: IsaOptions.padBlocks. */
+  constructor(
+    buffer: CodeBuffer,
+    landingPad: number,
+    private readonly calleeSaved: readonly number[],
+    private readonly padBlocks: number,
+  ) {
+    super(buffer, landingPad);
+  }
+
+  /** Emits a whole function. */
+  emit(vcode: VCode, out: RegallocOutput, needs: FrameNeeds): CompiledFunction {
+    this.vcode = vcode;
+    this.out = out;
+    this.begin();
+    const { buffer, saved } = this;
+    let savedMask = 0;
+    saved.length = 0;
+    for (const reg of this.calleeSaved) {
+      if (out.regsWritten[reg] === 0) continue;
+      saved.push(reg);
+      savedMask |= 1 << (reg & 31);
+    }
+    this.argBytes = needs.stackArgBytes;
+    this.slotBase = alignUp(needs.outgoingBytes, 16);
+    this.instanceSlot = this.slotBase + 8 * out.numSlots;
+    this.frameBytes = this.layOutFrame(this.instanceSlot + (needs.savesInstance ? 8 : 0), needs.hasCalls);
+    this.firstLabel = buffer.newLabel();
+    for (let b = 1; b < vcode.numBlocks; b++) buffer.newLabel();
+    const prologueBytes = this.prologue();
+    if (needs.savesInstance) this.saveInstance();
+    buffer.afterInstruction();
+    this.blocks();
+    return this.finish(this.frameBytes, this.argBytes, prologueBytes, savedMask);
+  }
+
+  // ---- For the ISA ----
+
+  /**
+   * Decides the frame around `bodyBytes` of outgoing area, spill slots and saved instance, `saved` and `argBytes`.
+   * Returns its size as FrameInfo.frameBytes has it.
+   */
+  protected abstract layOutFrame(bodyBytes: number, hasCalls: boolean): number;
+  /** Makes the frame. Returns FrameInfo.prologueBytes. */
+  protected abstract prologue(): number;
+  /** Stores the instance register to `instanceSlot`. */
+  protected abstract saveInstance(): void;
+  /** Final instruction i; its operands' locations begin at operandStart[i]. */
+  protected abstract instruction(i: number): void;
+  /** A place where the jump through a table may land begins here. */
+  protected abstract tableTarget(): void;
+  /** Moves a value of a register class; never slot to slot. */
+  protected abstract move(from: number, to: number, regClass: number): void;
+  /** Writes the constant that raw instruction `raw` defines into register `to`; it may touch flags only if they are dead. */
+  protected abstract rematerialize(raw: number, to: number, flagsAreDead: boolean): void;
+
+  /** Offset of a spill slot from the stack pointer. */
+  protected slotOffset(location: number): number {
+    return this.slotBase + 8 * (location - SLOT_BASE);
+  }
+
+  /** Label of constant `index` of the function's pool. */
+  protected constantLabel(index: number): number {
+    const { constants, constantWords } = this.vcode;
+    return this.buffer.constant(constantWords.data, constants.data[2 * index], constants.data[2 * index + 1]);
+  }
+
+  /** Label of a jump table of `count` targets of the VCode, from number `first` on. */
+  protected tableLabel(first: number, count: number): number {
+    const labels = new Int32Array(count);
+    for (let k = 0; k < count; k++) labels[k] = this.firstLabel + this.vcode.targets.data[first + k];
+    return this.buffer.jumpTable(labels, 0, count);
+  }
+
+  // ---- The walk ----
+
+  private blocks(): void {
+    const { vcode, out, buffer, padBlocks } = this;
+    const { order, loc, operandStart, vregRemat, flags } = vcode;
+    const { editPoint, editFrom, editTo, editClass, numEdits, operandLoc } = out;
+    const targets = tableTargets(vcode);
+    let edit = 0;
+    for (let b = 0; b < vcode.numBlocks; b++) {
+      buffer.bindLabel(this.firstLabel + b);
+      if (targets !== null && targets[b] !== 0) this.tableTarget();
+      const end = vcode.blockStart[b + 1];
+      for (let i = vcode.blockStart[b]; i < end; i++) {
+        for (let after = 0; after < 2; after++) {
+          if (after === 1) {
+            const raw = order[i];
+            // A constant that is made anew at each use has no place of its own.
+            if ((flags[raw] & RawFlag.Remat) === 0 || operandLoc[operandStart[i]] >= 0) {
+              if (loc[raw] >= 0) buffer.setLocation(loc[raw]);
+              this.instruction(i);
+              buffer.afterInstruction();
+            }
+          }
+          const point = 2 * i + after;
+          for (; edit < numEdits && editPoint[edit] === point; edit++) {
+            const from = editFrom[edit];
+            if (from >= REMAT_BASE) {
+              // Right before a jump no flags are wanted: none live from block to block.
+              const flagsAreDead = point === 2 * end - 2 && vcode.succStart[b + 1] - vcode.succStart[b] === 1;
+              this.rematerialize(order[vregRemat[from - REMAT_BASE]], editTo[edit], flagsAreDead);
+            } else this.move(from, editTo[edit], editClass[edit]);
+            buffer.afterInstruction();
+          }
+        }
+      }
+      if (padBlocks > 0) buffer.pad(padBlocks);
+    }
+    if (edit !== numEdits) throw new Error(`edit ${edit} at point ${editPoint[edit]} is out of order`);
+  }
+}
+
+/** By block: 1 if a jump table names it; null if there are none. */
+function tableTargets(vcode: VCode): Uint8Array | null {
+  if (vcode.targets.length === 0) return null;
+  const targets = new Uint8Array(vcode.numBlocks);
+  for (let k = 0; k < vcode.targets.length; k++) targets[vcode.targets.data[k]] = 1;
+  return targets;
+}
