@@ -19,6 +19,7 @@ import type { FixupIsa } from './fixup_kinds.ts';
 import { FixupRow } from './function_code.ts';
 import type { FunctionCode } from './function_code.ts';
 import { LayoutRandom } from './layout_order.ts';
+import { Waiting, WaitingFixups } from './waiting_fixups.ts';
 
 /** A gap of at least this many bytes starts a new run. */
 export const RUN_GAP = 1 << 20;
@@ -79,7 +80,10 @@ export class TextLayout {
   private readonly random: LayoutRandom | null;
 
   private end = 0;
+  /** Where each block's bytes lie: functions in arrays of their own, islands in slabs, many in each. */
   private readonly blockBytes: Uint8Array[] = [];
+  private readonly blockStart = new IntColumn(1024);
+  private readonly blockLength = new IntColumn(1024);
   private readonly blockOffset: number[] = [];
   private readonly blockData: Int32Array[] = [];
   /** First block of each run. */
@@ -88,32 +92,17 @@ export class TextLayout {
   private symbolOffset = new Float64Array(1024).fill(-1);
   private symbolSize = new Float64Array(1024);
   private symbolCount = 0;
-  private readonly symbolFirstUse = new IntColumn(1024);
-  private readonly symbolWaiting = new IntColumn(1024);
   /** Last veneer for the symbol: index into the veneer columns, or -1. */
   private readonly symbolVeneer = new IntColumn(1024);
 
-  /** Waiting fixups. */
-  private readonly block = new IntColumn(1024);
-  private readonly local = new IntColumn(1024);
-  private readonly symbol = new IntColumn(1024);
-  private readonly kind = new IntColumn(1024);
-  private readonly addend = new IntColumn(1024);
-  private readonly state = new IntColumn(1024);
-  private readonly next = new IntColumn(1024);
-  private readonly nextUse = new IntColumn(1024);
-  private readonly head: Int32Array;
-  private readonly tail: Int32Array;
-  /** Waiting fixups; symbols that one with a veneer waits for; fixups that wait for nothing but a forced veneer. */
-  private waiting = 0;
-  private distinct = 0;
-  private forced = 0;
+  private readonly waiting: WaitingFixups;
   /** The symbol about to be placed, at an offset of at most `nextReached`: its uses that reach so far need no veneer. */
   private nextSymbol = -1;
   private nextReached = 0;
 
-  /** Space for islands to come: each takes what it needs and leaves the rest. */
+  /** Space for islands to come, from `slabUsed` on. An array for each island would be a load for the collector. */
   private slab: Uint8Array = new Uint8Array(0);
+  private slabUsed = 0;
 
   private readonly veneerBlock = new IntColumn(64);
   private readonly veneerLocal = new IntColumn(64);
@@ -132,8 +121,7 @@ export class TextLayout {
     this.padFunctions = options.padFunctions ?? 0;
     this.force = options.forceVeneers === true;
     this.random = options.layoutSeed ? new LayoutRandom(options.layoutSeed) : null;
-    this.head = new Int32Array(isa.kinds.length).fill(-1);
-    this.tail = new Int32Array(isa.kinds.length).fill(-1);
+    this.waiting = new WaitingFixups(this.costs);
   }
 
   /** Offset of the first byte behind everything appended so far. */
@@ -156,7 +144,7 @@ export class TextLayout {
     if (this.symbolOffset[symbol] >= 0) throw new Error(`symbol ${symbol} is placed twice`);
     const start = this.makeRoom(code, symbol);
     if (start - this.end >= RUN_GAP && this.blockBytes.length > 0) this.runBlock.push(this.blockBytes.length);
-    const block = this.pushBlock(start, code.bytes, code.dataRanges);
+    const block = this.pushBlock(start, code.bytes, 0, code.bytes.length, code.dataRanges);
     this.symbolOffset[symbol] = start;
     this.symbolSize[symbol] = code.bytes.length;
     this.end = start + code.bytes.length;
@@ -169,7 +157,7 @@ export class TextLayout {
         rows[row + FixupRow.Symbol],
         rows[row + FixupRow.Kind],
         rows[row + FixupRow.Addend],
-        State.Open,
+        Waiting.Open,
       );
     }
     return start;
@@ -177,15 +165,17 @@ export class TextLayout {
 
   /** Ends the text. Throws if a symbol that is used was never placed. */
   finish(): TextImage {
-    if (this.forced > 0) this.writeIsland(-Infinity, true);
-    for (let i = 0; i < this.state.length; i++) {
-      if (this.state.data[i] !== State.Done && this.symbolOffset[this.symbol.data[i]] < 0) {
-        throw new Error(`symbol ${this.symbol.data[i]} is used and was never placed`);
+    const { waiting } = this;
+    if (waiting.forced > 0) this.writeIsland(-Infinity, true);
+    for (let k = 0; k < waiting.head.length; k++) {
+      for (let i = waiting.head[k]; i >= 0; i = waiting.next[i]) {
+        const symbol = waiting.symbol[i];
+        if (this.symbolOffset[symbol] < 0) throw new Error(`symbol ${symbol} is used and was never placed`);
       }
     }
-    while (this.waiting > 0) {
+    while (waiting.count > 0) {
       if (!this.writeIsland(Infinity, false))
-        throw new Error(`${this.waiting} fixups cannot reach their targets`);
+        throw new Error(`${waiting.count} fixups cannot reach their targets`);
     }
     return this.image();
   }
@@ -196,7 +186,7 @@ export class TextLayout {
   private makeRoom(code: FunctionCode, symbol: number): number {
     let pad = this.blockBytes.length > 0 ? this.padFunctions : 0;
     if (this.random !== null && this.blockBytes.length > 0) pad += this.random.padding();
-    if (this.forced > 0) this.writeIsland(-Infinity, true);
+    if (this.waiting.forced > 0) this.writeIsland(-Infinity, true);
     const rows = code.fixups;
     let ownDeadline = Infinity;
     let ownCost = 0;
@@ -209,7 +199,7 @@ export class TextLayout {
       const target = this.offsetOf(rows[row + FixupRow.Symbol]);
       if (target >= 0 && !this.force) {
         // Far enough from its reach that islands and gaps before the function do not matter.
-        const slack = pad + RUN_ALIGN + code.align + (this.distinct + rows.length) * this.maxCost;
+        const slack = pad + RUN_ALIGN + code.align + (this.waiting.distinct + rows.length) * this.maxCost;
         if (target + addend - (this.end + offset + slack) >= -kind.backward) continue;
       }
       ownCost += this.costs[kindIndex];
@@ -217,7 +207,7 @@ export class TextLayout {
     }
     for (;;) {
       const start = this.placeAfter(pad, code.align);
-      const island = this.distinct * this.maxCost + ownCost + 64;
+      const island = this.waiting.distinct * this.maxCost + ownCost + 64;
       const limit = start + code.bytes.length + island;
       this.nextSymbol = symbol;
       this.nextReached = start + island;
@@ -236,6 +226,13 @@ export class TextLayout {
     }
   }
 
+  private blockContent(block: number): Uint8Array {
+    const bytes = this.blockBytes[block];
+    const start = this.blockStart.data[block];
+    const length = this.blockLength.data[block];
+    return length === bytes.length ? bytes : bytes.subarray(start, start + length);
+  }
+
   private placeAfter(pad: number, align: number): number {
     const start = alignUp(this.end + pad, align);
     return start - this.end >= RUN_GAP && this.blockBytes.length > 0
@@ -243,8 +240,17 @@ export class TextLayout {
       : start;
   }
 
-  private pushBlock(offset: number, bytes: Uint8Array, dataRanges: Int32Array): number {
+  /** A block at `offset` whose content are the `length` bytes of `bytes` from `start` on. */
+  private pushBlock(
+    offset: number,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    dataRanges: Int32Array,
+  ): number {
     this.blockBytes.push(bytes);
+    this.blockStart.push(start);
+    this.blockLength.push(length);
     this.blockOffset.push(offset);
     this.blockData.push(dataRanges);
     return this.blockBytes.length - 1;
@@ -262,117 +268,82 @@ export class TextLayout {
       sizes.set(this.symbolSize);
       this.symbolSize = sizes;
     }
-    this.symbolFirstUse.resize(count, -1);
-    this.symbolWaiting.resize(count, 0);
+    this.waiting.growSymbols(count);
     this.symbolVeneer.resize(count, -1);
     this.symbolCount = count;
   }
 
   // ---- Fixups ----
 
-  /** Patches a use of `symbol`, or lets it wait. */
+  /** Patches a use of `symbol` at `local` from the start of `block`, or lets it wait. */
   private use(
     block: number,
     local: number,
     symbol: number,
     kindIndex: number,
     addend: number,
-    state: State,
+    state: Waiting,
   ): void {
     this.work++;
     this.growSymbols(symbol);
     const kind = this.isa.kinds[kindIndex];
     const target = this.symbolOffset[symbol];
-    const forced = this.force && state === State.Open && kind.veneer !== null;
+    const offset = this.blockOffset[block] + local;
+    const forced = this.force && state === Waiting.Open && kind.veneer !== null;
     if (target >= 0 && !forced) {
-      const displacement = target + addend - (this.blockOffset[block] + local);
+      const displacement = target + addend - offset;
       if (fits(kind, displacement)) {
-        kind.patch(this.blockBytes[block], local, displacement);
+        kind.patch(this.blockBytes[block], this.blockStart.data[block] + local, displacement);
         return;
       }
+      if (kind.veneer === null) throw new Error(`${kind.name} at ${offset} cannot reach ${target}`);
     }
-    const i = this.block.push(block);
-    this.local.push(local);
-    this.symbol.push(symbol);
-    this.kind.push(kindIndex);
-    this.addend.push(addend);
-    this.state.push(forced ? State.Forced : state);
-    this.next.push(-1);
-    if (forced) this.forced++;
-    if (target < 0) {
-      this.nextUse.push(this.symbolFirstUse.data[symbol]);
-      this.symbolFirstUse.data[symbol] = i;
-    } else {
-      this.nextUse.push(-1);
-      if (kind.veneer === null) {
-        throw new Error(`${kind.name} at ${this.blockOffset[block] + local} cannot reach ${target}`);
-      }
-    }
-    this.waiting++;
-    if (this.costs[kindIndex] > 0 && this.symbolWaiting.data[symbol]++ === 0) this.distinct++;
-    if (this.tail[kindIndex] < 0) this.head[kindIndex] = i;
-    else this.next.data[this.tail[kindIndex]] = i;
-    this.tail[kindIndex] = i;
-  }
-
-  private finishFixup(i: number): void {
-    if (this.state.data[i] === State.Forced) this.forced--;
-    this.state.data[i] = State.Done;
-    this.waiting--;
-    const symbol = this.symbol.data[i];
-    if (this.costs[this.kind.data[i]] > 0 && --this.symbolWaiting.data[symbol] === 0) this.distinct--;
+    this.waiting.add(block, local, offset, symbol, kindIndex, addend, forced ? Waiting.Forced : state);
   }
 
   /** `symbol` has been placed: patches what waits for it. */
   private patchUses(symbol: number, target: number): void {
-    for (let i = this.symbolFirstUse.data[symbol]; i >= 0; i = this.nextUse.data[i]) {
+    const { waiting } = this;
+    for (let i = waiting.firstUse.data[symbol]; i >= 0;) {
       this.work++;
-      if (this.state.data[i] === State.Done || this.state.data[i] === State.Forced) continue;
-      this.patch(i, target);
+      const following = waiting.nextUse[i];
+      if (waiting.state[i] !== Waiting.Forced) this.patch(i, target);
+      i = following;
     }
-    this.symbolFirstUse.data[symbol] = -1;
   }
 
-  /** Patches the waiting fixup `i` to go to `target`, which must be in reach. */
+  /** Patches the waiting fixup `i` to go to `target`, which must be in reach; it waits no longer. */
   private patch(i: number, target: number): void {
-    const kind = this.isa.kinds[this.kind.data[i]];
-    const block = this.block.data[i];
-    const offset = this.blockOffset[block] + this.local.data[i];
-    const displacement = target + this.addend.data[i] - offset;
+    const { waiting } = this;
+    const kind = this.isa.kinds[waiting.kind[i]];
+    const offset = waiting.offset[i];
+    const displacement = target + waiting.addend[i] - offset;
     if (!fits(kind, displacement)) throw new Error(`${kind.name} at ${offset} cannot reach ${target}`);
-    kind.patch(this.blockBytes[block], this.local.data[i], displacement);
-    this.finishFixup(i);
-  }
-
-  private first(kindIndex: number): number {
-    let i = this.head[kindIndex];
-    while (i >= 0 && this.state.data[i] === State.Done) {
-      this.work++;
-      i = this.next.data[i];
-    }
-    this.head[kindIndex] = i;
-    if (i < 0) this.tail[kindIndex] = -1;
-    return i;
+    const block = waiting.block[i];
+    kind.patch(this.blockBytes[block], this.blockStart.data[block] + waiting.local[i], displacement);
+    waiting.remove(i);
   }
 
   private deadline(i: number): number {
-    const offset = this.blockOffset[this.block.data[i]] + this.local.data[i];
-    return offset + this.isa.kinds[this.kind.data[i]].forward - this.addend.data[i];
+    const { waiting } = this;
+    return waiting.offset[i] + this.isa.kinds[waiting.kind[i]].forward - waiting.addend[i];
   }
 
   /** True if the function about to be placed is the target of `i` and will be in its reach. */
   private isReached(i: number): boolean {
-    if (this.symbol.data[i] !== this.nextSymbol || this.state.data[i] === State.Forced) return false;
+    const { waiting } = this;
+    if (waiting.symbol[i] !== this.nextSymbol || waiting.state[i] === Waiting.Forced) return false;
     return this.deadline(i) >= this.nextReached;
   }
 
   private soonestDeadline(): number {
     let soonest = Infinity;
-    for (let k = 0; k < this.head.length; k++) {
-      let i = this.first(k);
-      while (i >= 0 && (this.state.data[i] === State.Done || this.isReached(i))) {
+    const { waiting } = this;
+    for (let k = 0; k < waiting.head.length; k++) {
+      let i = waiting.head[k];
+      while (i >= 0 && this.isReached(i)) {
         this.work++;
-        i = this.next.data[i];
+        i = waiting.next[i];
       }
       if (i >= 0) soonest = Math.min(soonest, this.deadline(i));
     }
@@ -387,62 +358,56 @@ export class TextLayout {
    * was none of them.
    */
   private writeIsland(threshold: number, force: boolean): boolean {
-    let any = false;
+    const { waiting } = this;
     const blocks = this.blockBytes.length;
+    let any = false;
     for (let again = true; again;) {
       again = false;
       for (let k = 0; k < this.costlyKinds.length; k++) {
-        for (let i = this.first(this.costlyKinds[k]); i >= 0; i = this.next.data[i]) {
+        for (let i = waiting.head[this.costlyKinds[k]]; i >= 0;) {
           this.work++;
-          const state = this.state.data[i];
-          if (state === State.Done || this.isReached(i)) continue;
-          if (!(this.deadline(i) < threshold)) {
-            if (!force) break;
-            if (state !== State.Forced) continue;
+          const following = waiting.next[i];
+          const late = this.deadline(i) < threshold;
+          if (!late && !force) break;
+          if ((late || waiting.state[i] === Waiting.Forced) && !this.isReached(i)) {
+            this.veneerFor(i, blocks, threshold);
+            again = true;
+            any = true;
           }
-          this.veneerFor(i, blocks, threshold);
-          again = true;
-          any = true;
+          i = following;
         }
       }
     }
     if (this.blockBytes.length > blocks) {
       this.islandCount++;
       const length = this.end - this.blockOffset[blocks];
-      const bytes = this.blockBytes[blocks];
-      this.blockBytes[blocks] = bytes.subarray(0, length);
-      this.slab = bytes.subarray(length);
+      this.blockLength.data[blocks] = length;
+      this.slabUsed = this.blockStart.data[blocks] + length;
     }
     return any;
   }
 
   /** Sends fixup `i` to a veneer in reach, or to a new one in the island whose block is `island`. */
   private veneerFor(i: number, island: number, threshold: number): void {
-    const kindIndex = this.kind.data[i];
-    const kind = this.isa.kinds[kindIndex];
-    const symbol = this.symbol.data[i];
+    const { waiting } = this;
+    const kind = this.isa.kinds[waiting.kind[i]];
+    const symbol = waiting.symbol[i];
     const known = this.symbolVeneer.data[symbol];
     if (known >= 0 && this.isa.kinds[this.veneerKind.data[known]].forward > kind.forward) {
-      const target = this.blockOffset[this.veneerBlock.data[known]] + this.veneerLocal.data[known];
-      const offset = this.blockOffset[this.block.data[i]] + this.local.data[i];
-      if (fits(kind, target + this.addend.data[i] - offset)) {
+      const target = this.veneerOffset(known);
+      if (fits(kind, target + waiting.addend[i] - waiting.offset[i])) {
         this.patch(i, target);
         return;
       }
     }
     const veneer = veneerTo(this.isa, kind, this.end, this.symbolOffset[symbol], threshold);
     const at = alignUp(this.end, veneer.align);
-    if (this.blockBytes.length === island) this.pushBlock(at, this.slab, NO_ROWS);
+    if (this.blockBytes.length === island) this.pushBlock(at, this.slab, this.slabUsed, 0, NO_ROWS);
     const local = at - this.blockOffset[island];
-    let bytes = this.blockBytes[island];
-    if (local + veneer.size > bytes.length) {
-      const grown = new Uint8Array(Math.max(bytes.length * 2, SLAB_BYTES));
-      grown.set(bytes.subarray(0, local));
-      this.blockBytes[island] = grown;
-      bytes = grown;
-    }
-    bytes.fill(this.isa.fillByte, this.end - this.blockOffset[island], local);
-    veneer.write(bytes, local);
+    this.reserveIsland(island, local + veneer.size);
+    const position = this.slabUsed + local;
+    this.slab.fill(this.isa.fillByte, position - Math.min(at - this.end, local), position);
+    veneer.write(this.slab, position);
     this.end = at + veneer.size;
     this.patch(i, at);
     this.symbolVeneer.data[symbol] = this.veneerBlock.push(island);
@@ -450,7 +415,22 @@ export class TextLayout {
     this.veneerKind.push(veneer.kind);
     this.veneerSize.push(veneer.size);
     this.veneerSymbol.push(symbol);
-    this.use(island, local + veneer.fixupOffset, symbol, veneer.kind, veneer.addend, State.OpenInVeneer);
+    this.use(island, local + veneer.fixupOffset, symbol, veneer.kind, veneer.addend, Waiting.InVeneer);
+  }
+
+  /** Makes room for `size` bytes in the island whose block is `island`, the last one: it may move to a new slab. */
+  private reserveIsland(island: number, size: number): void {
+    if (this.slabUsed + size <= this.slab.length) return;
+    const slab = new Uint8Array(Math.max(2 * size, SLAB_BYTES));
+    slab.set(this.slab.subarray(this.slabUsed));
+    this.slab = slab;
+    this.slabUsed = 0;
+    this.blockBytes[island] = slab;
+    this.blockStart.data[island] = 0;
+  }
+
+  private veneerOffset(veneer: number): number {
+    return this.blockOffset[this.veneerBlock.data[veneer]] + this.veneerLocal.data[veneer];
   }
 
   // ---- Result ----
@@ -463,7 +443,7 @@ export class TextLayout {
       if (first === behind) continue;
       const chunks: TextChunk[] = [];
       for (let b = first; b < behind; b++) {
-        chunks.push({ offset: this.blockOffset[b], bytes: this.blockBytes[b] });
+        chunks.push({ offset: this.blockOffset[b], bytes: this.blockContent(b) });
       }
       const last = chunks[chunks.length - 1];
       const offset = chunks[0].offset;
@@ -480,7 +460,7 @@ export class TextLayout {
     const veneers = this.veneerBlock.length;
     const veneerOffset = new Float64Array(veneers);
     for (let v = 0; v < veneers; v++) {
-      veneerOffset[v] = this.blockOffset[this.veneerBlock.data[v]] + this.veneerLocal.data[v];
+      veneerOffset[v] = this.veneerOffset(v);
     }
     return {
       size: this.end,
@@ -497,15 +477,6 @@ export class TextLayout {
 
 const SLAB_BYTES = 1 << 16;
 const NO_ROWS = new Int32Array(0);
-
-/** What a waiting fixup is. */
-const enum State {
-  Open,
-  Done,
-  OpenInVeneer,
-  /** Waits for a veneer even if its target is in reach. */
-  Forced,
-}
 
 function alignUp(offset: number, align: number): number {
   return Math.ceil(offset / align) * align;
