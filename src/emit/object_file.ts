@@ -60,7 +60,7 @@ export interface ObjectSection {
   readonly align: number;
   readonly size: number;
   /** Rising, without overlap; the holes between them hold `fill`. */
-  readonly chunks: readonly ObjectChunk[];
+  readonly chunks: Iterable<ObjectChunk>;
   readonly fill: number;
   /** Text: offset of the section from the start of the text (of section Text 0), where the link must place it. */
   readonly textOffset: number;
@@ -150,7 +150,7 @@ export function textSections(
     readonly runs: readonly {
       readonly offset: number;
       readonly size: number;
-      readonly chunks: readonly ObjectChunk[];
+      readonly chunks: Iterable<ObjectChunk>;
     }[];
     readonly dataRanges: Float64Array;
   },
@@ -168,10 +168,14 @@ export function textSections(
       name: '',
       align,
       size: run.size,
-      chunks: run.chunks.map((chunk) => ({ offset: chunk.offset - run.offset, bytes: chunk.bytes })),
+      chunks: { [Symbol.iterator]: () => movedChunks(run.chunks, -run.offset) },
       fill,
       textOffset: run.offset,
       dataRanges: image.dataRanges.slice(first, range).map((offset) => offset - run.offset),
     };
   });
+}
+
+function* movedChunks(chunks: Iterable<ObjectChunk>, by: number): Generator<ObjectChunk> {
+  for (const { offset, bytes } of chunks) yield { offset: offset + by, bytes };
 }

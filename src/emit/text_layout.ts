@@ -19,6 +19,8 @@ import type { FixupIsa } from './fixup_kinds.ts';
 import { FixupRow } from './function_code.ts';
 import type { FunctionCode } from './function_code.ts';
 import { LayoutRandom } from './layout_order.ts';
+import { TextBlocks } from './text_blocks.ts';
+import type { TextChunk } from './text_blocks.ts';
 import { Waiting, WaitingFixups } from './waiting_fixups.ts';
 
 /** A gap of at least this many bytes starts a new run. */
@@ -35,17 +37,12 @@ export interface TextLayoutOptions {
   readonly layoutSeed?: number;
 }
 
-/** Bytes at an offset from the start of the text. */
-export interface TextChunk {
-  readonly offset: number;
-  readonly bytes: Uint8Array;
-}
-
 /** Contiguous text. Between chunks lie holes of less than RUN_GAP, to be filled with the ISA's fill byte. */
 export interface TextRun {
   readonly offset: number;
   readonly size: number;
-  readonly chunks: readonly TextChunk[];
+  /** By rising offset; made anew by each iteration, so that a text of a million islands needs no list of them. */
+  readonly chunks: Iterable<TextChunk>;
 }
 
 export interface TextImage {
@@ -61,6 +58,17 @@ export interface TextImage {
   readonly veneerSymbol: Int32Array;
   /** Pairs [start, end) of data among the code, from the start of the text, rising. */
   readonly dataRanges: Float64Array;
+}
+
+/** What the layout knows of a symbol. */
+const enum SymbolRow {
+  /** From the start of the text; -1: not placed. */
+  Offset,
+  Bytes,
+  /** Offset of the last veneer for it, or -1, and the kind of that veneer's own fixup. */
+  Veneer,
+  VeneerKind,
+  Size,
 }
 
 export class TextLayout {
@@ -80,33 +88,20 @@ export class TextLayout {
   private readonly random: LayoutRandom | null;
 
   private end = 0;
-  /** Where each block's bytes lie: functions in arrays of their own, islands in slabs, many in each. */
-  private readonly blockBytes: Uint8Array[] = [];
-  private readonly blockStart = new IntColumn(1024);
-  private readonly blockLength = new IntColumn(1024);
-  private readonly blockOffset: number[] = [];
-  private readonly blockData: Int32Array[] = [];
+  private readonly blocks = new TextBlocks();
   /** First block of each run. */
   private readonly runBlock: number[] = [0];
 
-  private symbolOffset = new Float64Array(1024).fill(-1);
-  private symbolSize = new Float64Array(1024);
+  /** By symbol: a row of SymbolRow. One row is what the layout of a large text reads at random, of one line of the cache. */
+  private symbols = new Float64Array(1024 * SymbolRow.Size);
   private symbolCount = 0;
-  /** Last veneer for the symbol: index into the veneer columns, or -1. */
-  private readonly symbolVeneer = new IntColumn(1024);
 
   private readonly waiting: WaitingFixups;
   /** The symbol about to be placed, at an offset of at most `nextReached`: its uses that reach so far need no veneer. */
   private nextSymbol = -1;
   private nextReached = 0;
 
-  /** Space for islands to come, from `slabUsed` on. An array for each island would be a load for the collector. */
-  private slab: Uint8Array = new Uint8Array(0);
-  private slabUsed = 0;
-
-  private readonly veneerBlock = new IntColumn(64);
-  private readonly veneerLocal = new IntColumn(64);
-  private readonly veneerKind = new IntColumn(64);
+  private readonly veneerOffset: number[] = [];
   private readonly veneerSize = new IntColumn(64);
   private readonly veneerSymbol = new IntColumn(64);
 
@@ -131,7 +126,7 @@ export class TextLayout {
 
   /** Offset of `symbol` in the text, or -1 while it is not placed. */
   offsetOf(symbol: number): number {
-    return symbol < this.symbolCount ? this.symbolOffset[symbol] : -1;
+    return symbol < this.symbolCount ? this.symbols[symbol * SymbolRow.Size + SymbolRow.Offset] : -1;
   }
 
   /**
@@ -141,12 +136,13 @@ export class TextLayout {
    */
   append(code: FunctionCode, symbol: number): number {
     this.growSymbols(symbol);
-    if (this.symbolOffset[symbol] >= 0) throw new Error(`symbol ${symbol} is placed twice`);
+    if (this.offsetOf(symbol) >= 0) throw new Error(`symbol ${symbol} is placed twice`);
     const start = this.makeRoom(code, symbol);
-    if (start - this.end >= RUN_GAP && this.blockBytes.length > 0) this.runBlock.push(this.blockBytes.length);
-    const block = this.pushBlock(start, code.bytes, 0, code.bytes.length, code.dataRanges);
-    this.symbolOffset[symbol] = start;
-    this.symbolSize[symbol] = code.bytes.length;
+    if (start - this.end >= RUN_GAP && this.blocks.count > 0) this.runBlock.push(this.blocks.count);
+    const block = this.blocks.push(start, code.bytes, code.dataRanges);
+    const symbolRow = symbol * SymbolRow.Size;
+    this.symbols[symbolRow + SymbolRow.Offset] = start;
+    this.symbols[symbolRow + SymbolRow.Bytes] = code.bytes.length;
     this.end = start + code.bytes.length;
     this.patchUses(symbol, start);
     const rows = code.fixups;
@@ -170,7 +166,7 @@ export class TextLayout {
     for (let k = 0; k < waiting.head.length; k++) {
       for (let i = waiting.head[k]; i >= 0; i = waiting.next[i]) {
         const symbol = waiting.symbol[i];
-        if (this.symbolOffset[symbol] < 0) throw new Error(`symbol ${symbol} is used and was never placed`);
+        if (this.offsetOf(symbol) < 0) throw new Error(`symbol ${symbol} is used and was never placed`);
       }
     }
     while (waiting.count > 0) {
@@ -184,8 +180,8 @@ export class TextLayout {
 
   /** Writes the islands that must come before `code`; returns where it will start. */
   private makeRoom(code: FunctionCode, symbol: number): number {
-    let pad = this.blockBytes.length > 0 ? this.padFunctions : 0;
-    if (this.random !== null && this.blockBytes.length > 0) pad += this.random.padding();
+    let pad = this.blocks.count > 0 ? this.padFunctions : 0;
+    if (this.random !== null && this.blocks.count > 0) pad += this.random.padding();
     if (this.waiting.forced > 0) this.writeIsland(-Infinity, true);
     const rows = code.fixups;
     let ownDeadline = Infinity;
@@ -226,50 +222,26 @@ export class TextLayout {
     }
   }
 
-  private blockContent(block: number): Uint8Array {
-    const bytes = this.blockBytes[block];
-    const start = this.blockStart.data[block];
-    const length = this.blockLength.data[block];
-    return length === bytes.length ? bytes : bytes.subarray(start, start + length);
-  }
-
   private placeAfter(pad: number, align: number): number {
     const start = alignUp(this.end + pad, align);
-    return start - this.end >= RUN_GAP && this.blockBytes.length > 0
+    return start - this.end >= RUN_GAP && this.blocks.count > 0
       ? alignUp(start, Math.max(align, RUN_ALIGN))
       : start;
-  }
-
-  /** A block at `offset` whose content are the `length` bytes of `bytes` from `start` on. */
-  private pushBlock(
-    offset: number,
-    bytes: Uint8Array,
-    start: number,
-    length: number,
-    dataRanges: Int32Array,
-  ): number {
-    this.blockBytes.push(bytes);
-    this.blockStart.push(start);
-    this.blockLength.push(length);
-    this.blockOffset.push(offset);
-    this.blockData.push(dataRanges);
-    return this.blockBytes.length - 1;
   }
 
   private growSymbols(symbol: number): void {
     if (symbol < this.symbolCount) return;
     const count = symbol + 1;
-    if (count > this.symbolOffset.length) {
-      const capacity = Math.max(count, this.symbolOffset.length * 2);
-      const offsets = new Float64Array(capacity).fill(-1);
-      offsets.set(this.symbolOffset);
-      this.symbolOffset = offsets;
-      const sizes = new Float64Array(capacity);
-      sizes.set(this.symbolSize);
-      this.symbolSize = sizes;
+    if (count * SymbolRow.Size > this.symbols.length) {
+      const grown = new Float64Array(Math.max(count * SymbolRow.Size, this.symbols.length * 2));
+      grown.set(this.symbols);
+      this.symbols = grown;
+    }
+    for (let row = this.symbolCount * SymbolRow.Size; row < count * SymbolRow.Size; row += SymbolRow.Size) {
+      this.symbols[row + SymbolRow.Offset] = -1;
+      this.symbols[row + SymbolRow.Veneer] = -1;
     }
     this.waiting.growSymbols(count);
-    this.symbolVeneer.resize(count, -1);
     this.symbolCount = count;
   }
 
@@ -287,13 +259,13 @@ export class TextLayout {
     this.work++;
     this.growSymbols(symbol);
     const kind = this.isa.kinds[kindIndex];
-    const target = this.symbolOffset[symbol];
-    const offset = this.blockOffset[block] + local;
+    const target = this.symbols[symbol * SymbolRow.Size + SymbolRow.Offset];
+    const offset = this.blocks.offset[block] + local;
     const forced = this.force && state === Waiting.Open && kind.veneer !== null;
     if (target >= 0 && !forced) {
       const displacement = target + addend - offset;
       if (fits(kind, displacement)) {
-        kind.patch(this.blockBytes[block], this.blockStart.data[block] + local, displacement);
+        this.blocks.patch(kind, block, local, displacement);
         return;
       }
       if (kind.veneer === null) throw new Error(`${kind.name} at ${offset} cannot reach ${target}`);
@@ -304,7 +276,7 @@ export class TextLayout {
   /** `symbol` has been placed: patches what waits for it. */
   private patchUses(symbol: number, target: number): void {
     const { waiting } = this;
-    for (let i = waiting.firstUse.data[symbol]; i >= 0;) {
+    for (let i = waiting.firstUse(symbol); i >= 0;) {
       this.work++;
       const following = waiting.nextUse[i];
       if (waiting.state[i] !== Waiting.Forced) this.patch(i, target);
@@ -319,8 +291,7 @@ export class TextLayout {
     const offset = waiting.offset[i];
     const displacement = target + waiting.addend[i] - offset;
     if (!fits(kind, displacement)) throw new Error(`${kind.name} at ${offset} cannot reach ${target}`);
-    const block = waiting.block[i];
-    kind.patch(this.blockBytes[block], this.blockStart.data[block] + waiting.local[i], displacement);
+    this.blocks.patch(kind, waiting.block[i], waiting.local[i], displacement);
     waiting.remove(i);
   }
 
@@ -359,7 +330,7 @@ export class TextLayout {
    */
   private writeIsland(threshold: number, force: boolean): boolean {
     const { waiting } = this;
-    const blocks = this.blockBytes.length;
+    const blocks = this.blocks.count;
     let any = false;
     for (let again = true; again;) {
       again = false;
@@ -378,12 +349,7 @@ export class TextLayout {
         }
       }
     }
-    if (this.blockBytes.length > blocks) {
-      this.islandCount++;
-      const length = this.end - this.blockOffset[blocks];
-      this.blockLength.data[blocks] = length;
-      this.slabUsed = this.blockStart.data[blocks] + length;
-    }
+    if (this.blocks.count > blocks) this.islandCount++;
     return any;
   }
 
@@ -392,91 +358,63 @@ export class TextLayout {
     const { waiting } = this;
     const kind = this.isa.kinds[waiting.kind[i]];
     const symbol = waiting.symbol[i];
-    const known = this.symbolVeneer.data[symbol];
-    if (known >= 0 && this.isa.kinds[this.veneerKind.data[known]].forward > kind.forward) {
-      const target = this.veneerOffset(known);
-      if (fits(kind, target + waiting.addend[i] - waiting.offset[i])) {
-        this.patch(i, target);
+    const { symbols, blocks } = this;
+    const row = symbol * SymbolRow.Size;
+    const known = symbols[row + SymbolRow.Veneer];
+    if (known >= 0 && this.isa.kinds[symbols[row + SymbolRow.VeneerKind]].forward > kind.forward) {
+      if (fits(kind, known + waiting.addend[i] - waiting.offset[i])) {
+        this.patch(i, known);
         return;
       }
     }
-    const veneer = veneerTo(this.isa, kind, this.end, this.symbolOffset[symbol], threshold);
+    const veneer = veneerTo(this.isa, kind, this.end, symbols[row + SymbolRow.Offset], threshold);
     const at = alignUp(this.end, veneer.align);
-    if (this.blockBytes.length === island) this.pushBlock(at, this.slab, this.slabUsed, 0, NO_ROWS);
-    const local = at - this.blockOffset[island];
-    this.reserveIsland(island, local + veneer.size);
-    const position = this.slabUsed + local;
-    this.slab.fill(this.isa.fillByte, position - Math.min(at - this.end, local), position);
-    veneer.write(this.slab, position);
+    if (blocks.count === island) blocks.pushIsland(at);
+    const local = at - blocks.offset[island];
+    const bytes = blocks.growIsland(local + veneer.size, this.isa.fillByte);
+    veneer.write(bytes, blocks.islandStart + local);
     this.end = at + veneer.size;
     this.patch(i, at);
-    this.symbolVeneer.data[symbol] = this.veneerBlock.push(island);
-    this.veneerLocal.push(local);
-    this.veneerKind.push(veneer.kind);
+    symbols[row + SymbolRow.Veneer] = at;
+    symbols[row + SymbolRow.VeneerKind] = veneer.kind;
+    this.veneerOffset.push(at);
     this.veneerSize.push(veneer.size);
     this.veneerSymbol.push(symbol);
     this.use(island, local + veneer.fixupOffset, symbol, veneer.kind, veneer.addend, Waiting.InVeneer);
   }
 
-  /** Makes room for `size` bytes in the island whose block is `island`, the last one: it may move to a new slab. */
-  private reserveIsland(island: number, size: number): void {
-    if (this.slabUsed + size <= this.slab.length) return;
-    const slab = new Uint8Array(Math.max(2 * size, SLAB_BYTES));
-    slab.set(this.slab.subarray(this.slabUsed));
-    this.slab = slab;
-    this.slabUsed = 0;
-    this.blockBytes[island] = slab;
-    this.blockStart.data[island] = 0;
-  }
-
-  private veneerOffset(veneer: number): number {
-    return this.blockOffset[this.veneerBlock.data[veneer]] + this.veneerLocal.data[veneer];
-  }
-
   // ---- Result ----
 
   private image(): TextImage {
+    const { blocks, symbols, symbolCount } = this;
     const runs: TextRun[] = [];
     for (let r = 0; r < this.runBlock.length; r++) {
       const first = this.runBlock[r];
-      const behind = r + 1 < this.runBlock.length ? this.runBlock[r + 1] : this.blockBytes.length;
+      const behind = r + 1 < this.runBlock.length ? this.runBlock[r + 1] : blocks.count;
       if (first === behind) continue;
-      const chunks: TextChunk[] = [];
-      for (let b = first; b < behind; b++) {
-        chunks.push({ offset: this.blockOffset[b], bytes: this.blockContent(b) });
-      }
-      const last = chunks[chunks.length - 1];
-      const offset = chunks[0].offset;
-      runs.push({ offset, size: last.offset + last.bytes.length - offset, chunks });
+      const offset = blocks.offset[first];
+      const chunks = { [Symbol.iterator]: () => blocks.chunks(first, behind) };
+      runs.push({ offset, size: blocks.endOf(behind - 1) - offset, chunks });
     }
-    let ranges = 0;
-    for (const rows of this.blockData) ranges += rows.length;
-    const dataRanges = new Float64Array(ranges);
-    let at = 0;
-    for (let b = 0; b < this.blockData.length; b++) {
-      const rows = this.blockData[b];
-      for (let i = 0; i < rows.length; i++) dataRanges[at++] = this.blockOffset[b] + rows[i];
+    const symbolOffset = new Float64Array(symbolCount);
+    const symbolSize = new Float64Array(symbolCount);
+    for (let symbol = 0; symbol < symbolCount; symbol++) {
+      symbolOffset[symbol] = symbols[symbol * SymbolRow.Size + SymbolRow.Offset];
+      symbolSize[symbol] = symbols[symbol * SymbolRow.Size + SymbolRow.Bytes];
     }
-    const veneers = this.veneerBlock.length;
-    const veneerOffset = new Float64Array(veneers);
-    for (let v = 0; v < veneers; v++) {
-      veneerOffset[v] = this.veneerOffset(v);
-    }
+    const veneers = this.veneerOffset.length;
     return {
       size: this.end,
       runs,
-      symbolOffset: this.symbolOffset.slice(0, this.symbolCount),
-      symbolSize: this.symbolSize.slice(0, this.symbolCount),
-      veneerOffset,
+      symbolOffset,
+      symbolSize,
+      veneerOffset: Float64Array.from(this.veneerOffset),
       veneerSize: this.veneerSize.data.slice(0, veneers),
       veneerSymbol: this.veneerSymbol.data.slice(0, veneers),
-      dataRanges,
+      dataRanges: blocks.dataRanges(),
     };
   }
 }
-
-const SLAB_BYTES = 1 << 16;
-const NO_ROWS = new Int32Array(0);
 
 function alignUp(offset: number, align: number): number {
   return Math.ceil(offset / align) * align;

@@ -37,9 +37,8 @@ export class WaitingFixups {
   /** First and last of each kind's queue, or -1. */
   readonly head: Int32Array;
   private readonly tail: Int32Array;
-  /** By symbol: its first use, or -1; how many of its uses have a veneer. */
-  readonly firstUse = new IntColumn(1024);
-  private readonly symbolWaiting = new IntColumn(1024);
+  /** By symbol: its first use, or -1, and how many of its uses have a veneer. */
+  private readonly uses = new IntColumn(2048);
 
   private slots = 0;
   private freeSlot = -1;
@@ -52,8 +51,14 @@ export class WaitingFixups {
 
   /** Makes room for symbols up to `count`. */
   growSymbols(count: number): void {
-    this.firstUse.resize(count, -1);
-    this.symbolWaiting.resize(count, 0);
+    const known = this.uses.length;
+    this.uses.resize(2 * count);
+    for (let at = known; at < 2 * count; at += 2) this.uses.data[at] = -1;
+  }
+
+  /** The first of the waiting uses of `symbol`, a list through `nextUse`, or -1. */
+  firstUse(symbol: number): number {
+    return this.uses.data[2 * symbol];
   }
 
   /** Appends a fixup to its two lists and returns its slot. */
@@ -87,15 +92,16 @@ export class WaitingFixups {
     else this.next[last] = i;
     this.tail[kind] = i;
 
-    const first = this.firstUse.data[symbol];
+    const uses = this.uses.data;
+    const first = uses[2 * symbol];
     this.previousUse[i] = -1;
     this.nextUse[i] = first;
     if (first >= 0) this.previousUse[first] = i;
-    this.firstUse.data[symbol] = i;
+    uses[2 * symbol] = i;
 
     this.count++;
     if (state === Waiting.Forced) this.forced++;
-    if (this.costs[kind] > 0 && this.symbolWaiting.data[symbol]++ === 0) this.distinct++;
+    if (this.costs[kind] > 0 && uses[2 * symbol + 1]++ === 0) this.distinct++;
     return i;
   }
 
@@ -103,9 +109,10 @@ export class WaitingFixups {
   remove(i: number): void {
     const kind = this.kind[i];
     const symbol = this.symbol[i];
+    const uses = this.uses.data;
     this.count--;
     if (this.state[i] === Waiting.Forced) this.forced--;
-    if (this.costs[kind] > 0 && --this.symbolWaiting.data[symbol] === 0) this.distinct--;
+    if (this.costs[kind] > 0 && --uses[2 * symbol + 1] === 0) this.distinct--;
 
     const previous = this.previous[i];
     const next = this.next[i];
@@ -116,7 +123,7 @@ export class WaitingFixups {
 
     const previousUse = this.previousUse[i];
     const nextUse = this.nextUse[i];
-    if (previousUse < 0) this.firstUse.data[symbol] = nextUse;
+    if (previousUse < 0) uses[2 * symbol] = nextUse;
     else this.nextUse[previousUse] = nextUse;
     if (nextUse >= 0) this.previousUse[nextUse] = previousUse;
 

@@ -48,7 +48,7 @@ export class FileImage {
   }
 
   /** Adds the content of `size` bytes at `offset`: rising `chunks` with offsets from there, `fill` between them. */
-  addChunks(offset: number, size: number, chunks: readonly Piece[], fill: number): void {
+  addChunks(offset: number, size: number, chunks: Iterable<Piece>, fill: number): void {
     this.fillTo(offset, 0);
     for (const chunk of chunks) {
       this.fillTo(offset + chunk.offset, fill);
