@@ -23,7 +23,7 @@ export interface LoadResult {
 const NOP = 0xd503201f | 0;
 const CONDS = [CC.Lt, Cond.Zero, Cond.Test | (3 << CondField.BitShift)] as const;
 const SHORT = { branch26: 14, cond19: 13, test14: 12, literal19: 13 };
-const FAR_LABELS = 8;
+const FAR_LABELS = 500;
 const FUNCTION_BYTES = 64;
 const CALLS = 4;
 const X64_BELOW = 2;

@@ -2,9 +2,9 @@
 // start resolved. Offsets are Float64, from the start of the text; a function's bytes are kept by reference and
 // patched in place, never copied.
 //
-// A fixup whose target is not placed yet waits, in the queue of its kind (deadlines rise within a kind) and in the
-// list of its target's uses; when the target is placed, its uses are patched. An island of veneers is written between
-// two functions when a deadline could be missed. Invariant, before a function of n bytes is appended behind a gap:
+// A fixup whose target is not placed yet waits in the queue of its kind, in which deadlines rise; it is patched when it
+// comes to the front and its target is placed. An island of veneers is written between two functions when a deadline
+// could be missed. Invariant, before a function of n bytes is appended behind a gap:
 //     start + n + the largest island that could be needed then <= soonest deadline, its own fixups included.
 // The largest island counts each target that is waited for once, because the uses of one target share a veneer: there
 // is one veneer for each target and island, and a later use takes an earlier veneer that it reaches. Only fixups with a
@@ -16,12 +16,12 @@
 import { IntColumn } from '../support/int_column.ts';
 import { fits, islandCosts, veneerTo } from './fixup_kinds.ts';
 import type { FixupIsa } from './fixup_kinds.ts';
+import { FixupQueue, FixupUse, QueueRow } from './fixup_queue.ts';
 import { FixupRow } from './function_code.ts';
 import type { FunctionCode } from './function_code.ts';
 import { LayoutRandom } from './layout_order.ts';
 import { TextBlocks } from './text_blocks.ts';
 import type { TextChunk } from './text_blocks.ts';
-import { Waiting, WaitingFixups } from './waiting_fixups.ts';
 
 /** A gap of at least this many bytes starts a new run. */
 export const RUN_GAP = 1 << 20;
@@ -60,11 +60,12 @@ export interface TextImage {
   readonly dataRanges: Float64Array;
 }
 
-/** What the layout knows of a symbol. */
+/** What the layout knows of a symbol: one line of the cache, for a large text reads these rows at random. */
 const enum SymbolRow {
   /** From the start of the text; -1: not placed. */
   Offset,
-  Bytes,
+  /** Fixups with a veneer that wait for it. */
+  Waiting,
   /** Offset of the last veneer for it, or -1, and the kind of that veneer's own fixup. */
   Veneer,
   VeneerKind,
@@ -92,11 +93,16 @@ export class TextLayout {
   /** First block of each run. */
   private readonly runBlock: number[] = [0];
 
-  /** By symbol: a row of SymbolRow. One row is what the layout of a large text reads at random, of one line of the cache. */
+  /** By symbol: rows of SymbolRow, and bytes. */
   private symbols = new Float64Array(1024 * SymbolRow.Size);
+  private symbolBytes = new Float64Array(1024);
   private symbolCount = 0;
 
-  private readonly waiting: WaitingFixups;
+  /** By kind. */
+  private readonly queues: readonly FixupQueue[];
+  /** Forced fixups; symbols that a fixup with a veneer waits for. */
+  private forced = 0;
+  private distinct = 0;
   /** The symbol about to be placed, at an offset of at most `nextReached`: its uses that reach so far need no veneer. */
   private nextSymbol = -1;
   private nextReached = 0;
@@ -116,7 +122,7 @@ export class TextLayout {
     this.padFunctions = options.padFunctions ?? 0;
     this.force = options.forceVeneers === true;
     this.random = options.layoutSeed ? new LayoutRandom(options.layoutSeed) : null;
-    this.waiting = new WaitingFixups(this.costs);
+    this.queues = isa.kinds.map(() => new FixupQueue());
   }
 
   /** Offset of the first byte behind everything appended so far. */
@@ -140,11 +146,8 @@ export class TextLayout {
     const start = this.makeRoom(code, symbol);
     if (start - this.end >= RUN_GAP && this.blocks.count > 0) this.runBlock.push(this.blocks.count);
     const block = this.blocks.push(start, code.bytes, code.dataRanges);
-    const symbolRow = symbol * SymbolRow.Size;
-    this.symbols[symbolRow + SymbolRow.Offset] = start;
-    this.symbols[symbolRow + SymbolRow.Bytes] = code.bytes.length;
+    this.place(symbol, start, code.bytes.length);
     this.end = start + code.bytes.length;
-    this.patchUses(symbol, start);
     const rows = code.fixups;
     for (let row = 0; row < rows.length; row += FixupRow.Size) {
       this.use(
@@ -153,7 +156,7 @@ export class TextLayout {
         rows[row + FixupRow.Symbol],
         rows[row + FixupRow.Kind],
         rows[row + FixupRow.Addend],
-        Waiting.Open,
+        FixupUse.Open,
       );
     }
     return start;
@@ -161,17 +164,22 @@ export class TextLayout {
 
   /** Ends the text. Throws if a symbol that is used was never placed. */
   finish(): TextImage {
-    const { waiting } = this;
-    if (waiting.forced > 0) this.writeIsland(-Infinity, true);
-    for (let k = 0; k < waiting.head.length; k++) {
-      for (let i = waiting.head[k]; i >= 0; i = waiting.next[i]) {
-        const symbol = waiting.symbol[i];
-        if (this.offsetOf(symbol) < 0) throw new Error(`symbol ${symbol} is used and was never placed`);
+    if (this.forced > 0) this.writeIsland(-Infinity, true);
+    for (const { rows, first, end } of this.queues) {
+      for (let row = first; row < end; row += QueueRow.Size) {
+        const symbol = rows[row + QueueRow.Symbol];
+        if (this.offsetOf(symbol) < 0 && rows[row + QueueRow.Use] !== FixupUse.Done)
+          throw new Error(`symbol ${symbol} is used and was never placed`);
       }
     }
-    while (waiting.count > 0) {
-      if (!this.writeIsland(Infinity, false))
-        throw new Error(`${waiting.count} fixups cannot reach their targets`);
+    for (;;) {
+      let waiting = 0;
+      for (let k = 0; k < this.queues.length; k++) {
+        this.patchFront(k);
+        waiting += (this.queues[k].end - this.queues[k].first) / QueueRow.Size;
+      }
+      if (waiting === 0) break;
+      if (!this.writeIsland(Infinity, false)) throw new Error(`${waiting} fixups cannot reach their targets`);
     }
     return this.image();
   }
@@ -182,7 +190,7 @@ export class TextLayout {
   private makeRoom(code: FunctionCode, symbol: number): number {
     let pad = this.blocks.count > 0 ? this.padFunctions : 0;
     if (this.random !== null && this.blocks.count > 0) pad += this.random.padding();
-    if (this.waiting.forced > 0) this.writeIsland(-Infinity, true);
+    if (this.forced > 0) this.writeIsland(-Infinity, true);
     const rows = code.fixups;
     let ownDeadline = Infinity;
     let ownCost = 0;
@@ -195,7 +203,7 @@ export class TextLayout {
       const target = this.offsetOf(rows[row + FixupRow.Symbol]);
       if (target >= 0 && !this.force) {
         // Far enough from its reach that islands and gaps before the function do not matter.
-        const slack = pad + RUN_ALIGN + code.align + (this.waiting.distinct + rows.length) * this.maxCost;
+        const slack = pad + RUN_ALIGN + code.align + (this.distinct + rows.length) * this.maxCost;
         if (target + addend - (this.end + offset + slack) >= -kind.backward) continue;
       }
       ownCost += this.costs[kindIndex];
@@ -203,7 +211,7 @@ export class TextLayout {
     }
     for (;;) {
       const start = this.placeAfter(pad, code.align);
-      const island = this.waiting.distinct * this.maxCost + ownCost + 64;
+      const island = this.distinct * this.maxCost + ownCost + 64;
       const limit = start + code.bytes.length + island;
       this.nextSymbol = symbol;
       this.nextReached = start + island;
@@ -236,12 +244,14 @@ export class TextLayout {
       const grown = new Float64Array(Math.max(count * SymbolRow.Size, this.symbols.length * 2));
       grown.set(this.symbols);
       this.symbols = grown;
+      const bytes = new Float64Array(grown.length / SymbolRow.Size);
+      bytes.set(this.symbolBytes);
+      this.symbolBytes = bytes;
     }
     for (let row = this.symbolCount * SymbolRow.Size; row < count * SymbolRow.Size; row += SymbolRow.Size) {
       this.symbols[row + SymbolRow.Offset] = -1;
       this.symbols[row + SymbolRow.Veneer] = -1;
     }
-    this.waiting.growSymbols(count);
     this.symbolCount = count;
   }
 
@@ -254,69 +264,97 @@ export class TextLayout {
     symbol: number,
     kindIndex: number,
     addend: number,
-    state: Waiting,
+    use: FixupUse,
   ): void {
     this.work++;
     this.growSymbols(symbol);
     const kind = this.isa.kinds[kindIndex];
-    const target = this.symbols[symbol * SymbolRow.Size + SymbolRow.Offset];
-    const offset = this.blocks.offset[block] + local;
-    const forced = this.force && state === Waiting.Open && kind.veneer !== null;
+    const symbolRow = symbol * SymbolRow.Size;
+    const target = this.symbols[symbolRow + SymbolRow.Offset];
+    const forced = this.force && use === FixupUse.Open && kind.veneer !== null;
     if (target >= 0 && !forced) {
-      const displacement = target + addend - offset;
-      if (fits(kind, displacement)) {
-        this.blocks.patch(kind, block, local, displacement);
+      const offset = this.blocks.offset[block] + local;
+      if (fits(kind, target + addend - offset)) {
+        this.blocks.patch(kind, block, local, target + addend - offset);
         return;
       }
       if (kind.veneer === null) throw new Error(`${kind.name} at ${offset} cannot reach ${target}`);
     }
-    this.waiting.add(block, local, offset, symbol, kindIndex, addend, forced ? Waiting.Forced : state);
+    this.queues[kindIndex].push(block, local, symbol, addend, forced ? FixupUse.Forced : use);
+    if (forced) this.forced++;
+    if (this.costs[kindIndex] > 0 && this.symbols[symbolRow + SymbolRow.Waiting]++ === 0) this.distinct++;
   }
 
-  /** `symbol` has been placed: patches what waits for it. */
-  private patchUses(symbol: number, target: number): void {
-    const { waiting } = this;
-    for (let i = waiting.firstUse(symbol); i >= 0;) {
+  /** `symbol` lies at `offset`. What waited for it needs no veneer any more: none of that is forced here. */
+  private place(symbol: number, offset: number, bytes: number): void {
+    const row = symbol * SymbolRow.Size;
+    this.symbols[row + SymbolRow.Offset] = offset;
+    this.symbolBytes[symbol] = bytes;
+    if (this.symbols[row + SymbolRow.Waiting] === 0) return;
+    this.symbols[row + SymbolRow.Waiting] = 0;
+    this.distinct--;
+  }
+
+  private offsetOfFixup(rows: Int32Array, row: number): number {
+    return this.blocks.offset[rows[row + QueueRow.Block]] + rows[row + QueueRow.Local];
+  }
+
+  /** Patches what stands at the front of the queue of kind `k` and has its target in reach. */
+  private patchFront(k: number): void {
+    const queue = this.queues[k];
+    for (; queue.first < queue.end; queue.first += QueueRow.Size) {
+      const { rows, first } = queue;
       this.work++;
-      const following = waiting.nextUse[i];
-      if (waiting.state[i] !== Waiting.Forced) this.patch(i, target);
-      i = following;
+      if (rows[first + QueueRow.Use] === FixupUse.Done) continue;
+      if (!this.hasTarget(k, rows, first)) return;
+      this.patch(k, rows, first, this.offsetOf(rows[first + QueueRow.Symbol]));
     }
   }
 
-  /** Patches the waiting fixup `i` to go to `target`, which must be in reach; it waits no longer. */
-  private patch(i: number, target: number): void {
-    const { waiting } = this;
-    const kind = this.isa.kinds[waiting.kind[i]];
-    const offset = waiting.offset[i];
-    const displacement = target + waiting.addend[i] - offset;
-    if (!fits(kind, displacement)) throw new Error(`${kind.name} at ${offset} cannot reach ${target}`);
-    this.blocks.patch(kind, waiting.block[i], waiting.local[i], displacement);
-    waiting.remove(i);
+  private patch(k: number, rows: Int32Array, row: number, target: number): void {
+    const displacement = target + rows[row + QueueRow.Addend] - this.offsetOfFixup(rows, row);
+    const kind = this.isa.kinds[k];
+    if (!fits(kind, displacement)) throw new Error(`${kind.name} cannot reach ${target} (${displacement})`);
+    this.blocks.patch(kind, rows[row + QueueRow.Block], rows[row + QueueRow.Local], displacement);
   }
 
-  private deadline(i: number): number {
-    const { waiting } = this;
-    return waiting.offset[i] + this.isa.kinds[waiting.kind[i]].forward - waiting.addend[i];
+  /** True if the target is placed and in reach, and no veneer is asked for. */
+  private hasTarget(k: number, rows: Int32Array, row: number): boolean {
+    if (rows[row + QueueRow.Use] === FixupUse.Forced) return false;
+    const target = this.symbols[rows[row + QueueRow.Symbol] * SymbolRow.Size + SymbolRow.Offset];
+    if (target < 0) return false;
+    const displacement = target + rows[row + QueueRow.Addend] - this.offsetOfFixup(rows, row);
+    if (fits(this.isa.kinds[k], displacement)) return true;
+    // Backward it waits for a veneer. Forward it would have had one.
+    if (displacement > 0)
+      throw new Error(`${this.isa.kinds[k].name} cannot reach ${target} (${displacement})`);
+    return false;
   }
 
-  /** True if the function about to be placed is the target of `i` and will be in its reach. */
-  private isReached(i: number): boolean {
-    const { waiting } = this;
-    if (waiting.symbol[i] !== this.nextSymbol || waiting.state[i] === Waiting.Forced) return false;
-    return this.deadline(i) >= this.nextReached;
+  private deadline(k: number, rows: Int32Array, row: number): number {
+    return this.offsetOfFixup(rows, row) + this.isa.kinds[k].forward - rows[row + QueueRow.Addend];
+  }
+
+  /** True if the function about to be placed is the target and will be in reach. */
+  private isReached(k: number, rows: Int32Array, row: number): boolean {
+    if (rows[row + QueueRow.Symbol] !== this.nextSymbol) return false;
+    return rows[row + QueueRow.Use] !== FixupUse.Forced && this.deadline(k, rows, row) >= this.nextReached;
+  }
+
+  /** True if the fixup needs no veneer: it has one, or its target, or will have it. */
+  private isSettled(k: number, rows: Int32Array, row: number): boolean {
+    if (rows[row + QueueRow.Use] === FixupUse.Done) return true;
+    return this.isReached(k, rows, row) || this.hasTarget(k, rows, row);
   }
 
   private soonestDeadline(): number {
     let soonest = Infinity;
-    const { waiting } = this;
-    for (let k = 0; k < waiting.head.length; k++) {
-      let i = waiting.head[k];
-      while (i >= 0 && this.isReached(i)) {
-        this.work++;
-        i = waiting.next[i];
-      }
-      if (i >= 0) soonest = Math.min(soonest, this.deadline(i));
+    for (let k = 0; k < this.queues.length; k++) {
+      this.patchFront(k);
+      const { rows, first, end } = this.queues[k];
+      let row = first;
+      for (; row < end && this.isSettled(k, rows, row); row += QueueRow.Size) this.work++;
+      if (row < end) soonest = Math.min(soonest, this.deadline(k, rows, row));
     }
     return soonest;
   }
@@ -329,23 +367,23 @@ export class TextLayout {
    * was none of them.
    */
   private writeIsland(threshold: number, force: boolean): boolean {
-    const { waiting } = this;
     const blocks = this.blocks.count;
     let any = false;
     for (let again = true; again;) {
       again = false;
-      for (let k = 0; k < this.costlyKinds.length; k++) {
-        for (let i = waiting.head[this.costlyKinds[k]]; i >= 0;) {
+      for (let c = 0; c < this.costlyKinds.length; c++) {
+        const k = this.costlyKinds[c];
+        // A veneer's own fixup goes to the queue of another kind: this one stays as it is.
+        const { rows, first, end } = this.queues[k];
+        for (let row = first; row < end; row += QueueRow.Size) {
           this.work++;
-          const following = waiting.next[i];
-          const late = this.deadline(i) < threshold;
+          const late = this.deadline(k, rows, row) < threshold;
           if (!late && !force) break;
-          if ((late || waiting.state[i] === Waiting.Forced) && !this.isReached(i)) {
-            this.veneerFor(i, blocks, threshold);
-            again = true;
-            any = true;
-          }
-          i = following;
+          if (!late && rows[row + QueueRow.Use] !== FixupUse.Forced) continue;
+          if (this.isSettled(k, rows, row)) continue;
+          this.veneerFor(k, rows, row, blocks, threshold);
+          again = true;
+          any = true;
         }
       }
     }
@@ -353,34 +391,36 @@ export class TextLayout {
     return any;
   }
 
-  /** Sends fixup `i` to a veneer in reach, or to a new one in the island whose block is `island`. */
-  private veneerFor(i: number, island: number, threshold: number): void {
-    const { waiting } = this;
-    const kind = this.isa.kinds[waiting.kind[i]];
-    const symbol = waiting.symbol[i];
+  /** Sends a fixup of kind `k` to a veneer in reach, or to a new one in the island whose block is `island`. */
+  private veneerFor(k: number, rows: Int32Array, row: number, island: number, threshold: number): void {
     const { symbols, blocks } = this;
-    const row = symbol * SymbolRow.Size;
-    const known = symbols[row + SymbolRow.Veneer];
-    if (known >= 0 && this.isa.kinds[symbols[row + SymbolRow.VeneerKind]].forward > kind.forward) {
-      if (fits(kind, known + waiting.addend[i] - waiting.offset[i])) {
-        this.patch(i, known);
+    const kind = this.isa.kinds[k];
+    const symbol = rows[row + QueueRow.Symbol];
+    const symbolRow = symbol * SymbolRow.Size;
+    if (rows[row + QueueRow.Use] === FixupUse.Forced) this.forced--;
+    rows[row + QueueRow.Use] = FixupUse.Done;
+    if (--symbols[symbolRow + SymbolRow.Waiting] === 0) this.distinct--;
+    const known = symbols[symbolRow + SymbolRow.Veneer];
+    if (known >= 0 && this.isa.kinds[symbols[symbolRow + SymbolRow.VeneerKind]].forward > kind.forward) {
+      if (fits(kind, known + rows[row + QueueRow.Addend] - this.offsetOfFixup(rows, row))) {
+        this.patch(k, rows, row, known);
         return;
       }
     }
-    const veneer = veneerTo(this.isa, kind, this.end, symbols[row + SymbolRow.Offset], threshold);
+    const veneer = veneerTo(this.isa, kind, this.end, symbols[symbolRow + SymbolRow.Offset], threshold);
     const at = alignUp(this.end, veneer.align);
     if (blocks.count === island) blocks.pushIsland(at);
     const local = at - blocks.offset[island];
     const bytes = blocks.growIsland(local + veneer.size, this.isa.fillByte);
     veneer.write(bytes, blocks.islandStart + local);
     this.end = at + veneer.size;
-    this.patch(i, at);
-    symbols[row + SymbolRow.Veneer] = at;
-    symbols[row + SymbolRow.VeneerKind] = veneer.kind;
+    this.patch(k, rows, row, at);
+    symbols[symbolRow + SymbolRow.Veneer] = at;
+    symbols[symbolRow + SymbolRow.VeneerKind] = veneer.kind;
     this.veneerOffset.push(at);
     this.veneerSize.push(veneer.size);
     this.veneerSymbol.push(symbol);
-    this.use(island, local + veneer.fixupOffset, symbol, veneer.kind, veneer.addend, Waiting.InVeneer);
+    this.use(island, local + veneer.fixupOffset, symbol, veneer.kind, veneer.addend, FixupUse.InVeneer);
   }
 
   // ---- Result ----
@@ -397,17 +437,14 @@ export class TextLayout {
       runs.push({ offset, size: blocks.endOf(behind - 1) - offset, chunks });
     }
     const symbolOffset = new Float64Array(symbolCount);
-    const symbolSize = new Float64Array(symbolCount);
-    for (let symbol = 0; symbol < symbolCount; symbol++) {
+    for (let symbol = 0; symbol < symbolCount; symbol++)
       symbolOffset[symbol] = symbols[symbol * SymbolRow.Size + SymbolRow.Offset];
-      symbolSize[symbol] = symbols[symbol * SymbolRow.Size + SymbolRow.Bytes];
-    }
     const veneers = this.veneerOffset.length;
     return {
       size: this.end,
       runs,
       symbolOffset,
-      symbolSize,
+      symbolSize: this.symbolBytes.slice(0, symbolCount),
       veneerOffset: Float64Array.from(this.veneerOffset),
       veneerSize: this.veneerSize.data.slice(0, veneers),
       veneerSymbol: this.veneerSymbol.data.slice(0, veneers),
