@@ -1,15 +1,18 @@
 // Loop-invariant code motion: inner loops first, so that what leaves one loop can leave the next.
 //
 // Target is the end of the header's immediate dominator (the preheader), if that block lies in no deeper loop than the
-// one around; other loops are left alone. Moved are, when all operands are defined outside of the loop:
+// one around; other loops are left alone. What stands in a block that runs less often than the preheader stays: a loop
+// around a switch would else compute what its rare cases need each time it is entered, and keep it in registers or
+// slots. Moved are, when all operands are defined outside of the loop:
 //   pure operations and reads of the instance's Const fields, from anywhere in the loop;
 //   operations that may trap or read memory, from the header only, as long as nothing with an effect stands before
 //   them there, and only if the preheader jumps straight to the header: then they execute anyway, and first. Reads
 //   also need a loop that neither writes their region nor calls. Reads through native pointers count among these,
 //   since the check that makes a pointer valid may stand in the loop.
 import { IntColumn } from '../support/int_column.ts';
+import { Frequencies } from '../ir/frequency.ts';
 import type { Block, Func, Value } from '../ir/func.ts';
-import { BlockFlag, NONE } from '../ir/func.ts';
+import { NONE } from '../ir/func.ts';
 import { Effect, Op, OP_EFFECTS, OPS } from '../ir/opcodes.ts';
 import { Region } from '../ir/types.ts';
 import type { OptContext } from './context.ts';
@@ -24,6 +27,7 @@ const memberStart = new IntColumn(16);
 /** Regions written in the loop at hand; a call writes all. */
 const written = new IntColumn(16);
 let calls = false;
+const frequencies = new Frequencies();
 
 /** Constants stay where they are used: the back end places them. */
 const MOVABLE: Uint8Array = Uint8Array.from(OPS, (_, op) => {
@@ -135,6 +139,8 @@ function collectWrites(f: Func, b: Block): void {
 export function moveInvariants(c: OptContext): void {
   const { f, loops, doms } = c;
   if (loops.count === 0 || loops.irreducible) return;
+  frequencies.compute(f, c.cfg, loops);
+  const { frequency } = frequencies;
   collectMembers(c);
   for (let l = loops.count - 1; l >= 0; l--) {
     const header = loops.header.data[l];
@@ -148,7 +154,7 @@ export function moveInvariants(c: OptContext): void {
     const direct = f.op[f.blockLast[to]] === Op.Jump;
     for (let m = from; m < end; m++) {
       const b = members.data[m];
-      if ((f.blockFlags[b] & BlockFlag.Cold) === 0) moveFrom(c, l, b, to, direct && b === header);
+      if (frequency[b] >= frequency[to]) moveFrom(c, l, b, to, direct && b === header);
     }
   }
 }
