@@ -1,5 +1,5 @@
-// Writes allocated VCode as the code of a function, in order: prologue, blocks with their instructions, moves at their
-// program points. An ISA's emitter is a subclass that knows how each is written; the walk, the layout of the body's part
+// Writes allocated VCode as the code of a function: prologue, blocks (in the order of loop_rotation.ts) with their
+// instructions, moves at their program points. An ISA's emitter is a subclass that knows how each is written; the walk, the layout of the body's part
 // of the frame (frame.ts) and the records are here. Every instruction is followed by the buffer's deadline check.
 import type { CodeBuffer } from '../emit/code_buffer.ts';
 import { REMAT_BASE, SLOT_BASE } from '../regalloc/door.ts';
@@ -7,6 +7,7 @@ import type { RegallocOutput } from '../regalloc/door.ts';
 import type { CompiledFunction } from './contract.ts';
 import { alignUp } from './frame.ts';
 import { FunctionWriter } from './function_writer.ts';
+import { LoopRotation } from './loop_rotation.ts';
 import { RawFlag } from './vcode.ts';
 import type { VCode } from './vcode.ts';
 
@@ -39,6 +40,7 @@ export abstract class Emitter extends FunctionWriter {
   /** Offsets from the stack pointer in the body. */
   protected instanceSlot = 0;
   private slotBase = 0;
+  private readonly rotation = new LoopRotation();
 
   /** `calleeSaved`: registers that functions preserve, in the order of the frame. `padBlocks`: IsaOptions.padBlocks. */
   constructor(
@@ -121,8 +123,12 @@ export abstract class Emitter extends FunctionWriter {
     const { order, loc, operandStart, vregRemat, flags } = vcode;
     const { editPoint, editFrom, editTo, editClass, numEdits, operandLoc } = out;
     const targets = tableTargets(vcode);
-    let edit = 0;
-    for (let b = 0; b < vcode.numBlocks; b++) {
+    this.rotation.compute(vcode);
+    let written = 0;
+    for (let k = 0; k < vcode.numBlocks; k++) {
+      const b = this.rotation.order[k];
+      const firstEdit = findEdit(out, 2 * vcode.blockStart[b]);
+      let edit = firstEdit;
       buffer.bindLabel(this.firstLabel + b);
       if (targets !== null && targets[b] !== 0) this.tableTarget();
       const end = vcode.blockStart[b + 1];
@@ -149,10 +155,24 @@ export abstract class Emitter extends FunctionWriter {
           }
         }
       }
+      written += edit - firstEdit;
       if (padBlocks > 0) buffer.pad(padBlocks);
     }
-    if (edit !== numEdits) throw new Error(`edit ${edit} at point ${editPoint[edit]} is out of order`);
+    if (written !== numEdits) throw new Error(`${numEdits - written} edits are out of order`);
   }
+}
+
+/** The first edit at `point` or behind it. */
+function findEdit(out: RegallocOutput, point: number): number {
+  const { editPoint } = out;
+  let low = 0;
+  let high = out.numEdits;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (editPoint[middle] < point) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** By block: 1 if a jump table names it; null if there are none. */

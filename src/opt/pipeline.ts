@@ -9,6 +9,7 @@ import { assertValid } from '../ir/verifier.ts';
 import { simplifyBranches } from './branches.ts';
 import { OptContext } from './context.ts';
 import { removeDeadCode } from './dce.ts';
+import { reuseTested } from './edge_constants.ts';
 import { numberValues } from './gvn.ts';
 import { convertIfs } from './ifconvert.ts';
 import { moveInvariants } from './licm.ts';
@@ -37,6 +38,7 @@ export const PASSES: readonly Pass[] = [
   { name: 'simplify2', run: simplify, level: 2 },
   { name: 'branches2', run: simplifyBranches, level: 2 },
   { name: 'ifconvert', run: convertIfs, level: 2 },
+  { name: 'edgeconstants', run: reuseTested, level: 2 },
   { name: 'branches3', run: simplifyBranches, level: 2 },
   { name: 'params2', run: removeRedundantParams, level: 2 },
   { name: 'gvn2', run: numberValues, level: 2 },
@@ -56,6 +58,9 @@ export const ORDER: readonly (readonly [string, string, string])[] = [
   ['branches2', 'ifconvert', 'diamonds show when empty blocks are threaded'],
   ['ifconvert', 'branches3', 'the join merges with the block before'],
   ['ifconvert', 'gvn2', 'both sides may compute the same'],
+  ['ifconvert', 'edgeconstants', 'a select of a constant is better than one of the value'],
+  ['edgeconstants', 'branches3', 'both edges of a branch may pass the same then'],
+  ['edgeconstants', 'params2', 'a parameter may get one value on all edges'],
   ['gvn2', 'dce2', 'replaced values leave dead operands'],
 ];
 

@@ -12,6 +12,8 @@ import type { Allocator } from '../../src/regalloc/door.ts';
 import { allocateFast } from '../../src/regalloc/fast.ts';
 import { canonical, NativeModule } from './native.ts';
 import type { NativeCall, NativeIsa, NativeOptions } from './native.ts';
+import { foldedOperations } from './folded_operations.ts';
+import type { Tested } from './folded_operations.ts';
 import { needIsa } from '../support/need.ts';
 
 const I32 = [
@@ -142,13 +144,6 @@ const NAMES: Readonly<Record<number, string>> = {
   [Type.F32]: 'f32',
   [Type.F64]: 'f64',
 };
-
-interface Tested {
-  readonly name: string;
-  readonly params: readonly number[];
-  readonly result: number;
-  readonly body: string;
-}
 
 const constOp = (type: number): string => (type === Type.F32 || type === Type.F64 ? 'fconst' : 'iconst');
 
@@ -344,7 +339,7 @@ function allTests(): Tested[] {
   list.push(...unary('demote', Type.F64, Type.F32), ...unary('promote', Type.F32, Type.F64));
   list.push(...unary('bitcast', Type.F32, Type.I32), ...unary('bitcast', Type.I32, Type.F32));
   list.push(...unary('bitcast', Type.F64, Type.I64), ...unary('bitcast', Type.I64, Type.F64));
-  list.push(...narrowLoads());
+  list.push(...narrowLoads(), ...foldedOperations());
   return list;
 }
 
@@ -385,7 +380,8 @@ function prepare(): Prepared {
   tests.forEach((t, func) => {
     verify(module.funcs[func], module.sigs);
     const lists = t.params.map((p) => VALUES[p]);
-    for (const a of lists[0]) {
+    for (let k = 0; k < lists[0].length; k += t.stride ?? 1) {
+      const a = lists[0][k];
       for (const b of lists[1] ?? [0n]) {
         const args = lists.length === 2 ? [a, b] : [a];
         const env: Environment = {

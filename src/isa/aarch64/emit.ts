@@ -29,7 +29,7 @@ import {
   fitsDisplacement,
 } from './encoder.ts';
 import { floatImm32, floatImm64 } from './immediates.ts';
-import { A, CondField, Extend, P, ROLE, Role } from './instructions.ts';
+import { A, CondField, Extend, P, ROLE, Role, Zero } from './instructions.ts';
 import { SCALED_INDEX, WIDE_INDEX } from './machine.ts';
 import { dwarfReg, Reg, SAVED_INTS, SAVED_VECS, SCRATCH_VEC, ZR } from './registers.ts';
 
@@ -240,6 +240,13 @@ export class A64Emitter extends Emitter {
       case Role.DNM:
         enc(buffer, x, loc[at], loc[at + 1], loc[at + 2], imm);
         break;
+      case Role.Select: {
+        const zero = vcode.aux[raw];
+        let next = at + 1;
+        const n = (zero & Zero.N) !== 0 ? ZR : loc[next++];
+        enc(buffer, x, loc[at], n, (zero & Zero.M) !== 0 ? ZR : loc[next], imm);
+        break;
+      }
       case Role.DNMA:
         enc(buffer, x, loc[at], loc[at + 1], loc[at + 2], 0, loc[at + 3]);
         break;
@@ -256,7 +263,7 @@ export class A64Emitter extends Emitter {
         this.access(x, raw, at, loc[at]);
         break;
       case Role.Store:
-        this.access(x, raw, at, vcode.aux[raw] === 1 ? ZR : loc[at]);
+        this.access(x, raw, at, vcode.aux[raw] === Zero.T ? ZR : loc[at]);
         break;
       default:
         throw new Error(`instruction ${x} has no operands to emit`);

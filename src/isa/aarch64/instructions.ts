@@ -226,6 +226,15 @@ export const enum Fmt {
   Pair,
 }
 
+/** `aux` of instructions that read the zero register instead of an operand. */
+export const enum Zero {
+  /** Stores: what is stored. */
+  T = 1,
+  /** csel and its family */
+  N = 2,
+  M = 4,
+}
+
 /** Operands of a VCode instruction of the row. */
 export const enum Role {
   None,
@@ -237,6 +246,8 @@ export const enum Role {
   DM,
   /** def d, use n, use m */
   DNM,
+  /** def d, use n, use m, each unless aux makes it zero */
+  Select,
   /** def d, use n, use m, use a */
   DNMA,
   /** def d (reuses 1), use d: movk */
@@ -249,7 +260,7 @@ export const enum Role {
   NM,
   /** def t, then memory */
   Load,
-  /** use t (none if aux is 1: zero), then memory */
+  /** use t (unless aux makes it zero), then memory */
   Store,
 }
 
@@ -397,10 +408,10 @@ both(A.Asrv, 'asr', 0x1ac02800, Fmt.Dnm, Role.DNM);
 both(A.Rorv, 'ror', 0x1ac02c00, Fmt.Dnm, Role.DNM);
 both(A.Rbit, 'rbit', 0x5ac00000, Fmt.Dn, Role.DN);
 both(A.Clz, 'clz', 0x5ac01000, Fmt.Dn, Role.DN);
-both(A.Csel, 'csel', 0x1a800000, Fmt.DnmCond, Role.DNM);
-both(A.Csinc, 'csinc', 0x1a800400, Fmt.DnmCond, Role.DNM);
-both(A.Csinv, 'csinv', 0x5a800000, Fmt.DnmCond, Role.DNM);
-both(A.Csneg, 'csneg', 0x5a800400, Fmt.DnmCond, Role.DNM);
+both(A.Csel, 'csel', 0x1a800000, Fmt.DnmCond, Role.Select);
+both(A.Csinc, 'csinc', 0x1a800400, Fmt.DnmCond, Role.Select);
+both(A.Csinv, 'csinv', 0x5a800000, Fmt.DnmCond, Role.Select);
+both(A.Csneg, 'csneg', 0x5a800400, Fmt.DnmCond, Role.Select);
 both(A.Cset, 'cset', 0x1a9f07e0, Fmt.DCond, Role.D);
 both(A.Csetm, 'csetm', 0x5a9f03e0, Fmt.DCond, Role.D);
 both(A.Ccmp, 'ccmp', 0x7a400000, Fmt.NmCcmp, Role.NM);

@@ -7,12 +7,14 @@ import type { Value } from '../../ir/func.ts';
 import { Op } from '../../ir/opcodes.ts';
 import { INT_CC_SWAPPED, IntCC, Type } from '../../ir/types.ts';
 import { log2Exact } from '../../support/int64.ts';
+import { upperBound } from '../bounds.ts';
 import { Mem, MemField, Opnd, RawFlag } from '../vcode.ts';
 import { arithmeticImm } from './immediates.ts';
 import { A, CC, Cond, CondField, P } from './instructions.ts';
 import { logicalField } from './lower_integer.ts';
 import type { L } from './machine.ts';
 import {
+  conditional,
   def,
   defConst,
   intTemp,
@@ -243,10 +245,42 @@ export function lowerSelect(l: L, inst: Value): void {
     return;
   }
   const w = wide(l, inst);
-  const yes = operandReg(l, f.arg(inst, 1), w);
-  const no = operandReg(l, f.arg(inst, 2), w);
-  const cc = flagsOf(l, f.arg(inst, 0));
-  rrr(l, A.Csel + w, dst, yes, no, cc);
+  let yes = f.arg(inst, 1);
+  let no = f.arg(inst, 2);
+  // The second operand may be changed on its way: csinc, csinv, csneg.
+  const swap = changedBy(l, no) === A.Csel && changedBy(l, yes) !== A.Csel;
+  if (swap) [yes, no] = [no, yes];
+  const x = changedBy(l, no);
+  const second = changed;
+  const ryes = isZero(l, yes) ? -1 : operandReg(l, yes, w);
+  const rno = second < 0 || isZero(l, second) ? -1 : operandReg(l, second, w);
+  const cc = flagsOf(l, f.arg(inst, 0)) ^ (swap ? 1 : 0);
+  conditional(l, x + w, dst, ryes, rno, cc);
+}
+
+/** The value that `changedBy` found, -1 for zero. */
+let changed = -1;
+
+/** The member of csel's family that makes `v` of its second operand, which is then in `changed`. */
+function changedBy(l: L, v: Value): number {
+  const f = l.func;
+  const constant = smallConst(l, v);
+  changed = -1;
+  if (constant === 1) return A.Csinc;
+  if (constant === -1) return A.Csinv;
+  if (l.single(v)) {
+    const a = f.arg(v, 0);
+    const b = f.op[v] === Op.IAdd || f.op[v] === Op.Xor ? smallConst(l, f.arg(v, 1)) : NaN;
+    changed = a;
+    if (f.op[v] === Op.IAdd && b === 1) return A.Csinc;
+    if (f.op[v] === Op.Xor && b === -1) return A.Csinv;
+    if (f.op[v] === Op.ISub && isZero(l, a)) {
+      changed = f.arg(v, 1);
+      return A.Csneg;
+    }
+  }
+  changed = v;
+  return A.Csel;
 }
 
 /** Traps with `kind` on a condition; `reg`: the register that it tests, or -1. */
@@ -272,30 +306,42 @@ export function lowerBrIf(l: L, inst: Value): void {
   if (testReg >= 0) l.vcode.operand(testReg, Opnd.Use);
 }
 
-/** A jump through a table; indices beyond it are clamped to its last entry, the default. */
+/**
+ * A jump through a table. Its first entry is the default, to which csinc takes indices beyond it: 0 for them, else the
+ * index + 1. An index that is known to be in range needs neither.
+ */
 export function lowerBrTable(l: L, inst: Value): void {
   const f = l.func;
   const { vcode } = l;
   const first = f.imm[inst];
-  const count = f.imm2[inst];
+  const entries = f.imm2[inst] - 1;
+  const isBounded = upperBound(f, f.arg(inst, 0)) < entries;
   const index = operandReg(l, f.arg(inst, 0), 0);
-  const limit = intTemp(l);
-  const clamped = intTemp(l);
   const table = intTemp(l);
   const offset = intTemp(l);
   const target = intTemp(l);
   const from = vcode.targets.length;
-  for (let k = 0; k < count; k++) vcode.targets.push(l.blocks.edgeVBlock[first + k]);
-  defConst(l, limit, count - 1, 0);
-  useRR(l, A.Cmp, index, limit);
-  rrr(l, A.Csel, clamped, index, limit, CC.Lo);
+  if (!isBounded) vcode.targets.push(l.blocks.edgeVBlock[first + entries]);
+  for (let k = 0; k < entries; k++) vcode.targets.push(l.blocks.edgeVBlock[first + k]);
+  let entry = index;
+  if (!isBounded) {
+    entry = intTemp(l);
+    const field = arithmeticImm(entries);
+    if (field >= 0) useR(l, A.CmpI, index, field);
+    else {
+      const limit = intTemp(l);
+      defConst(l, limit, entries, 0);
+      useRR(l, A.Cmp, index, limit);
+    }
+    conditional(l, A.Csinc, entry, -1, index, CC.Hs);
+  }
   const t = vcode.inst(P.AdrTable, from, l.loc);
-  vcode.imm2[t] = count;
+  vcode.imm2[t] = vcode.targets.length - from;
   vcode.operand(table, Opnd.Def);
   const o = vcode.inst(A.Ldrsw, 0, l.loc);
   vcode.operand(offset, Opnd.Def);
   vcode.operand(table, Opnd.Use);
-  vcode.operand(clamped, Opnd.Use);
+  vcode.operand(entry, Opnd.Use);
   vcode.mem[o] =
     Mem.Base | WIDE_INDEX | SCALED_INDEX | (1 << MemField.BaseShift) | (3 << MemField.IndexShift);
   rrr(l, A.Add + 1, target, offset, table);

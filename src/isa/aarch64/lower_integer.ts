@@ -2,8 +2,9 @@
 import type { Value } from '../../ir/func.ts';
 import { Op } from '../../ir/opcodes.ts';
 import { Type } from '../../ir/types.ts';
+import { clz64, ctz64, popcnt64 } from '../../support/int64.ts';
 import { arithmeticImm, logicalImm } from './immediates.ts';
-import { A, Shift } from './instructions.ts';
+import { A, Extend, Shift } from './instructions.ts';
 import type { L } from './machine.ts';
 import { floatTemp, intTemp, isZero, operandReg, rr, rrr, rrrr, smallConst, wide } from './machine.ts';
 
@@ -26,7 +27,106 @@ function shiftField(l: L, v: Value, w: number, logical: boolean): number {
   }
 }
 
-/** dst = op a, b with a shift of b folded in. */
+/** What `shiftedField` found: the value that the field is of, and the fields of ubfm. */
+let fieldOf = -1;
+let fieldBits = 0;
+
+/**
+ * Left shift of a field of ones bits that only this instruction uses, (x >> n) & (ones << k) with k > 0, else -1: ubfx
+ * and a shifted operand instead of a shift, a mask and an operand. Not out of a loop.
+ */
+function shiftedField(l: L, v: Value, inst: Value, w: number): number {
+  const f = l.func;
+  if (f.op[v] !== Op.And || !l.single(v) || f.block[v] !== f.block[inst] || !l.isConst(f.arg(v, 1))) return -1;
+  const shift = f.arg(v, 0);
+  const isLeft = f.op[shift] === Op.Shl;
+  if ((!isLeft && f.op[shift] !== Op.UShr) || !l.single(shift) || !l.isConst(f.arg(shift, 1))) return -1;
+  const bits = w === 1 ? 64 : 32;
+  const low = f.imm[f.arg(v, 1)];
+  const high = w === 1 ? f.imm2[f.arg(v, 1)] : 0;
+  if ((low | high) === 0) return -1;
+  const k = ctz64(low, high);
+  if (k === 0) return -1;
+  const width = popcnt64(low, high);
+  const amount = f.imm[f.arg(shift, 1)] & (bits - 1);
+  const first = isLeft ? k - amount : k + amount;
+  if (k + width + clz64(low, high) !== 64 || first < 0 || first + width > bits) return -1;
+  fieldOf = f.arg(shift, 0);
+  fieldBits = (first << 6) | (first + width - 1);
+  return k;
+}
+
+/** The narrower value that `extension` found. */
+let extended = -1;
+
+/**
+ * Extension and left shift of an extended register if v is a narrower value, extended and shifted by 0..4 for this
+ * instruction alone; else -1.
+ */
+function extension(l: L, v: Value, w: number): number {
+  const f = l.func;
+  let inner = v;
+  let count = 0;
+  if (f.op[v] === Op.Shl && l.single(v) && l.isConst(f.arg(v, 1))) {
+    count = f.imm[f.arg(v, 1)] & (w === 1 ? 63 : 31);
+    inner = f.arg(v, 0);
+  }
+  const kind = extensionKind(l, inner, w);
+  if (kind < 0 || count > 4) return -1;
+  extended = f.arg(inner, 0);
+  return (kind << 3) | count;
+}
+
+function extensionKind(l: L, v: Value, w: number): number {
+  const f = l.func;
+  if (!l.single(v)) return -1;
+  switch (f.op[v]) {
+    case Op.And: {
+      const mask = smallConst(l, f.arg(v, 1));
+      return mask === 0xff ? Extend.Uxtb : mask === 0xffff ? Extend.Uxth : -1;
+    }
+    case Op.SExt8:
+      return Extend.Sxtb;
+    case Op.SExt16:
+      return Extend.Sxth;
+    case Op.SExt:
+    case Op.SExt32:
+      return w === 1 ? Extend.Sxtw : -1;
+    default:
+      return -1;
+  }
+}
+
+/**
+ * dst = op a, b with a shift, field or extension of b folded in, if it is one; `ext` >= 0: the family that extends b.
+ * False, with nothing written, if not.
+ */
+function folded(l: L, inst: Value, x: number, a: Value, b: Value, logical: boolean, ext: number): boolean {
+  const w = wide(l, inst);
+  const extend = ext < 0 ? -1 : extension(l, b, w);
+  if (extend >= 0) {
+    const rb = operandReg(l, extended, 0);
+    rrr(l, ext + w, l.result(inst), operandReg(l, a, w), rb, extend);
+    return true;
+  }
+  const shift = shiftField(l, b, w, logical);
+  if (shift >= 0) {
+    const rb = operandReg(l, l.func.arg(b, 0), w);
+    rrr(l, x + w, l.result(inst), operandReg(l, a, w), rb, shift);
+    return true;
+  }
+  const up = shiftedField(l, b, inst, w);
+  if (up < 0) return false;
+  const bits = fieldBits;
+  const field = intTemp(l);
+  const whole = operandReg(l, fieldOf, w);
+  const ra = operandReg(l, a, w);
+  rr(l, A.Ubfm + w, field, whole, bits);
+  rrr(l, x + w, l.result(inst), ra, field, Shift.Lsl | up);
+  return true;
+}
+
+/** dst = op a, b with what may be folded in. */
 function registerForm(
   l: L,
   inst: Value,
@@ -35,22 +135,12 @@ function registerForm(
   b: Value,
   commutative: boolean,
   logical: boolean,
+  ext = -1,
 ): void {
-  const f = l.func;
+  if (folded(l, inst, x, a, b, logical, ext)) return;
+  if (commutative && folded(l, inst, x, b, a, logical, ext)) return;
   const w = wide(l, inst);
-  const dst = l.result(inst);
-  let shift = shiftField(l, b, w, logical);
-  if (shift < 0 && commutative) {
-    shift = shiftField(l, a, w, logical);
-    if (shift >= 0) {
-      const swap = a;
-      a = b;
-      b = swap;
-    }
-  }
-  const ra = operandReg(l, a, w);
-  const rb = operandReg(l, shift >= 0 ? f.arg(b, 0) : b, w);
-  rrr(l, x + w, dst, ra, rb, Math.max(shift, 0));
+  rrr(l, x + w, l.result(inst), operandReg(l, a, w), operandReg(l, b, w));
 }
 
 /** A product that only this instruction uses. */
@@ -104,7 +194,7 @@ export function lowerAdd(l: L, inst: Value): void {
     else rrrr(l, A.Madd + w, dst, operandReg(l, f.arg(b, 0), w), operandReg(l, f.arg(b, 1), w), sum);
     return;
   }
-  registerForm(l, inst, A.Add, a, b, true, false);
+  registerForm(l, inst, A.Add, a, b, true, false, A.AddExt);
 }
 
 export function lowerSub(l: L, inst: Value): void {
@@ -135,7 +225,7 @@ export function lowerSub(l: L, inst: Value): void {
     );
     return;
   }
-  registerForm(l, inst, A.Sub, a, b, false, false);
+  registerForm(l, inst, A.Sub, a, b, false, false, A.SubExt);
 }
 
 /** The logical immediate's field of a constant in w's width, or -1. */
@@ -199,6 +289,24 @@ export function lowerAnd(l: L, inst: Value): void {
     const shift = f.imm[f.arg(a, 1)] & (bits - 1);
     if (width > 0 && shift + width <= bits) {
       rr(l, A.Ubfm + w, l.result(inst), operandReg(l, f.arg(a, 0), w), (shift << 6) | (shift + width - 1));
+      return;
+    }
+  }
+  // Ones from where a left shift put the lowest bit: ubfiz.
+  if (l.isConst(b) && f.op[a] === Op.Shl && l.single(a) && l.isConst(f.arg(a, 1))) {
+    const top = w === 1 ? 63 : 31;
+    const low = f.imm[b];
+    const high = w === 1 ? f.imm2[b] : 0;
+    const shift = f.imm[f.arg(a, 1)] & top;
+    const width = popcnt64(low, high);
+    if (shift > 0 && ctz64(low, high) === shift && shift + width + clz64(low, high) === 64) {
+      rr(
+        l,
+        A.Ubfm + w,
+        l.result(inst),
+        operandReg(l, f.arg(a, 0), w),
+        ((top + 1 - shift) << 6) | (width - 1),
+      );
       return;
     }
   }

@@ -12,7 +12,7 @@ import { isWide } from '../lower.ts';
 import { Mem, MemField, Opnd, RawFlag, Trap } from '../vcode.ts';
 import { constMoves } from './encoder.ts';
 import { arithmeticImm, floatImm32, floatImm64, logicalImm } from './immediates.ts';
-import { A, P } from './instructions.ts';
+import { A, P, Zero } from './instructions.ts';
 import { isShortOffset } from './shared_bases.ts';
 import type { SharedBases } from './shared_bases.ts';
 
@@ -271,7 +271,7 @@ export function load(l: L, x: number, dst: number, address: Address): void {
 /** memory = src; src -1: zero */
 export function store(l: L, x: number, src: number, address: Address): void {
   const i = l.vcode.inst(x, 0, l.loc);
-  if (src < 0) l.vcode.aux[i] = 1;
+  if (src < 0) l.vcode.aux[i] = Zero.T;
   else l.vcode.operand(src, Opnd.Use);
   address.push(l, i);
 }
@@ -282,6 +282,15 @@ export function rrr(l: L, x: number, dst: number, a: number, b: number, imm = 0)
   l.vcode.operand(dst, Opnd.Def);
   l.vcode.operand(a, Opnd.Use);
   l.vcode.operand(b, Opnd.Use);
+}
+
+/** dst = a or b by csel and its family, by condition `cc`; -1 is zero. */
+export function conditional(l: L, x: number, dst: number, a: number, b: number, cc: number): void {
+  const i = l.vcode.inst(x, cc, l.loc);
+  l.vcode.operand(dst, Opnd.Def);
+  if (a >= 0) l.vcode.operand(a, Opnd.Use);
+  if (b >= 0) l.vcode.operand(b, Opnd.Use);
+  l.vcode.aux[i] = (a < 0 ? Zero.N : 0) | (b < 0 ? Zero.M : 0);
 }
 
 /** dst = op a, b, c */

@@ -1,0 +1,98 @@
+// IR whose operands a back end may fold into one instruction: shifts, bit fields and extensions below arithmetic, changed
+// operands of selections, indices of jump tables with and without a known bound. Part of operations.ts.
+import { Type } from '../../src/ir/types.ts';
+
+/** A function of one operation: types of parameters and result, and its IR behind the head of block 0. */
+export interface Tested {
+  readonly name: string;
+  readonly params: readonly number[];
+  readonly result: number;
+  readonly body: string;
+  /** Values of the first parameter are every so many of all. */
+  readonly stride?: number;
+}
+
+/** Values v10, of v1 and constants from v20 on. */
+function narrowed(t: 'i32' | 'i64'): [name: string, body: string][] {
+  const k = (v: number, value: bigint): string =>
+    `v${v}: ${t} = iconst ${t === 'i32' ? BigInt.asIntN(32, value) : `0x${BigInt.asUintN(64, value).toString(16)}`}\n`;
+  const list: [string, string][] = [];
+  const masks = [0xff0n, 0x3fcn, 0xffn, 0xffffn, 0xff00n, 0x7fff8000n, 0x80000000n, 0xff8n, 0xf0f0n, 1n << 40n];
+  for (const shift of ['shl', 'ushr', 'sshr'])
+    for (const count of [1n, 4n, 20n, 31n])
+      for (const mask of masks)
+        list.push([
+          `(${shift} ${count}) & 0x${mask.toString(16)}`,
+          `${k(20, count)}${k(21, mask)}v22: ${t} = ${shift} v1, v20\nv10: ${t} = and v22, v21\n`,
+        ]);
+  const extensions = ['sext8 v1', 'sext16 v1', ...(t === 'i64' ? ['sext32 v1', 'sext v23', 'zext v23'] : [])];
+  const wrap = t === 'i64' ? 'v23: i32 = wrap v1\n' : '';
+  for (const from of [...extensions, 'and v1, v21', 'and v1, v22'])
+    for (const count of [0n, 1n, 4n, 5n]) {
+      const constants = k(20, count) + k(21, 0xffn) + k(22, 0xffffn);
+      list.push([
+        `${from} << ${count}`,
+        `${constants}${wrap}v24: ${t} = ${from}\nv10: ${t} = ${count === 0n ? 'or v24, v20' : 'shl v24, v20'}\n`,
+      ]);
+    }
+  return list;
+}
+
+/** Operands of a selection by v0 < v1: constants, and sums and complements of the parameters. */
+const CHANGED = ['v0', 'v20', 'v21', 'v22', 'iadd v1, v21', 'xor v1, v22', 'isub v20, v1', 'iadd v0, v21'];
+
+export function foldedOperations(): Tested[] {
+  const list: Tested[] = [];
+  for (const [t, type] of [
+    ['i32', Type.I32],
+    ['i64', Type.I64],
+  ] as const) {
+    const params = [type, type];
+    const add = (name: string, body: string): void => {
+      list.push({ name: `${t} ${name}`, params, result: type, body, stride: 13 });
+    };
+    for (const [name, body] of narrowed(t)) {
+      add(name, `${body}return v10`);
+      for (const op of ['iadd', 'isub', 'or'])
+        add(`${op} x, ${name}`, `${body}v9: ${t} = ${op} v0, v10\nreturn v9`);
+      add(`${name} + x`, `${body}v9: ${t} = iadd v10, v0\nreturn v9`);
+      add(`${name} - x`, `${body}v9: ${t} = isub v10, v0\nreturn v9`);
+    }
+    const constants = [0, 1, -1].map((c, i) => {
+      const text = t === 'i32' ? String(c) : `0x${BigInt.asUintN(64, BigInt(c)).toString(16)}`;
+      return `v${20 + i}: ${t} = iconst ${text}\n`;
+    });
+    const place = (v: number, text: string): [string, string] =>
+      text.includes(' ') ? [`v${v}: ${t} = ${text}\n`, `v${v}`] : ['', text];
+    for (const yes of CHANGED)
+      for (const no of CHANGED) {
+        const [one, first] = place(11, yes);
+        const [two, second] = place(12, no);
+        add(
+          `select ${yes}, ${no}`,
+          `${constants.join('')}v13: i32 = icmp lt_s v0, v1\n${one}${two}v14: ${t} = select v13, ${first}, ${second}\nreturn v14`,
+        );
+      }
+  }
+  list.push(...tables());
+  return list;
+}
+
+function tables(): Tested[] {
+  const ways = (index: string): string =>
+    `brtable ${index}, block1, block2, block1, block3\nblock1:\nv30: i32 = iconst 10\nreturn v30\n` +
+    `block2:\nv31: i32 = iconst 20\nreturn v31\nblock3:\nv32: i32 = iconst 30\nreturn v32`;
+  const one = (name: string, body: string): Tested => ({
+    name: `brtable ${name}`,
+    params: [Type.I32],
+    result: Type.I32,
+    body,
+  });
+  return [
+    one('of any index', ways('v0')),
+    ...[0, 1, 2, 3, 4, 7].map((mask) =>
+      one(`of x & ${mask}`, `v20: i32 = iconst ${mask}\nv21: i32 = and v0, v20\n${ways('v21')}`),
+    ),
+    one('of x - 31', `v20: i32 = iconst 31\nv21: i32 = isub v0, v20\n${ways('v21')}`),
+  ];
+}
