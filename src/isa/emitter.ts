@@ -1,6 +1,7 @@
 // Writes allocated VCode as the code of a function: prologue, blocks (in the order of loop_rotation.ts) with their
-// instructions, moves at their program points. An ISA's emitter is a subclass that knows how each is written; the walk, the layout of the body's part
-// of the frame (frame.ts) and the records are here. Every instruction is followed by the buffer's deadline check.
+// instructions, moves at their program points. An ISA's emitter is a subclass that knows how each is written; the walk,
+// the layout of the body's part of the frame (frame.ts) and the records are here. Every instruction is followed by the
+// buffer's deadline check.
 import type { CodeBuffer } from '../emit/code_buffer.ts';
 import { REMAT_BASE, SLOT_BASE } from '../regalloc/door.ts';
 import type { RegallocOutput } from '../regalloc/door.ts';
