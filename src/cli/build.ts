@@ -21,7 +21,7 @@ import { moduleName } from './arguments.ts';
 import { openCache } from './cache.ts';
 import type { Cache } from './cache.ts';
 import type { Compiler } from './cc.ts';
-import { compilerIdentity, runCompiler } from './cc.ts';
+import { compilerIdentity, isZig, runCompiler } from './cc.ts';
 import type { ErrorContext } from './diagnostics.ts';
 import { describeWasmError, UsageError, UserError } from './diagnostics.ts';
 import { findCompiler } from './find_compiler.ts';
@@ -256,9 +256,9 @@ export class Linker {
       const isProgram = this.request.emit === 'exe' && inputs.others.length === 0;
       if (isProgram && this.request.invoke === undefined) requireStart(file, module);
       const { object, image } = await compileInput(this.request, inputs, context, phases);
-      placement = [...this.placement(object), ...this.wantedByName()];
       const folder = temporaryFolder();
       if (this.request.verbose) keep(folder); // the printed command names it
+      placement = [...this.placement(object, folder), ...this.wantedByName()];
       const objectFile = path.join(folder, `${baseName(this.request, inputs).replace(/[^\w.-]/g, '_')}.o`);
       phases.time('write', () => writeAtomically(objectFile, (fd) => image.writeTo(fd)));
       files.push(objectFile);
@@ -340,14 +340,19 @@ export class Linker {
     return names.map((name) => `-Wl,-u,${name}`);
   }
 
-  /** Options that keep the runs of the text at their distances. */
-  private placement(object: ObjectFile): string[] {
+  /** Options that keep the runs of the text at their distances; a file that they name is written into `folder`. */
+  private placement(object: ObjectFile, folder: string): string[] {
     const runs = object.sections.filter((section) => section.role === SectionRole.Text);
     if (runs.length < 2 || this.request.compile.target.os === 'macos') return [];
-    return runs.map(
-      (run) =>
-        `-Wl,--section-start=${textSectionName(run.index)}=0x${(TEXT_BASE + run.textOffset).toString(16)}`,
+    const places = runs.map(
+      (run) => [textSectionName(run.index), `0x${(TEXT_BASE + run.textOffset).toString(16)}`] as const,
     );
+    if (!isZig(this.compiler)) return places.map(([name, at]) => `-Wl,--section-start=${name}=${at}`);
+    // zig refuses the option, though its linker has it. Other linkers would place what no script names behind the runs.
+    const script = path.join(folder, 'runs.ld');
+    const lines = places.map(([name, at]) => `  ${name} ${at} : { *(${name}) }\n`);
+    writeFileSync(script, `SECTIONS {\n${lines.join('')}} INSERT AFTER .bss;\n`);
+    return ['-T', script];
   }
 }
 

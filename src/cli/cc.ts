@@ -11,6 +11,11 @@ export interface Compiler {
   readonly verbose: boolean;
 }
 
+/** Whether the compiler is zig's, by its words: `zig cc`, `python3 -m ziglang cc`. */
+export function isZig({ words }: Compiler): boolean {
+  return words.some((word) => ['zig', 'ziglang'].includes(path.basename(word)));
+}
+
 /** What identifies the compiler in cache keys: its words and what it says of its version. */
 export async function compilerIdentity(compiler: Compiler): Promise<string> {
   const [program, ...rest] = compiler.words;

@@ -12,8 +12,9 @@ import { SectionRole } from '../../src/emit/object_file.ts';
 import { defaultOptions, NO_STRESS } from '../../src/options.ts';
 import { emptyFolder, execute, output, wasm2native, type Outcome } from '../support/command.ts';
 import { i32, LinkStatus, TestHost, type HostIsa } from '../support/host.ts';
-import { isOwnIsa, need, needIsa } from '../support/need.ts';
+import { isOwnIsa, need, needIsa, skipBecause } from '../support/need.ts';
 import { readSpecScript } from '../support/spec.ts';
+import { zigEnvironment } from '../support/zig.ts';
 
 const MIB = 2 ** 20;
 /** Distance between functions, beyond the reach of a call. */
@@ -70,17 +71,32 @@ const PROGRAM = `(module
 
 interface Case {
   readonly isa: HostIsa;
+  /** C library; musl by its wrapper of gcc, or by zig. */
+  readonly libc: 'glibc' | 'musl' | 'zig';
   readonly link: string;
+  readonly level: string;
   readonly flags: readonly string[];
   readonly type: RegExp;
 }
-const STATIC = ['--cflags', '-static'];
-const STATIC_PIE = ['--cflags', '-static-pie'];
-const CASES: readonly Case[] = (['x86_64', 'aarch64'] as const).flatMap((isa) => [
-  { isa, link: 'PIE', flags: ['--cflags', '-pie'], type: /DYN/ },
-  { isa, link: '-static', flags: STATIC, type: /EXEC/ },
-  { isa, link: '-static-pie', flags: STATIC_PIE, type: /DYN/ },
-]);
+const PIE = { link: 'PIE', flags: ['--cflags', '-pie'], type: /DYN/ };
+const STATIC = { link: '-static', flags: ['--cflags', '-static'], type: /EXEC/ };
+const STATIC_PIE = { link: '-static-pie', flags: ['--cflags', '-static-pie'], type: /DYN/ };
+const CASES: readonly Case[] = [
+  ...(['x86_64', 'aarch64'] as const).flatMap((isa) =>
+    [PIE, STATIC, STATIC_PIE].flatMap((kind) =>
+      (kind === PIE ? ['-O0', '-O2'] : ['-O2']).map(
+        (level) => ({ ...kind, isa, level, libc: 'glibc' }) as const,
+      ),
+    ),
+  ),
+  ...[PIE, STATIC, STATIC_PIE].map(
+    (kind) => ({ ...kind, isa: 'x86_64', level: '-O2', libc: 'musl' }) as const,
+  ),
+  // zig's programs for musl are static, without being asked; it takes -static-pie for that.
+  { ...STATIC, isa: 'aarch64', level: '-O2', libc: 'zig', flags: [] },
+  { ...PIE, isa: 'aarch64', level: '-O2', libc: 'zig' },
+  { ...STATIC, isa: 'x86_64', level: '-O2', libc: 'zig', flags: [] },
+];
 
 /** The words that run a program of an ISA. */
 function runner(isa: HostIsa): readonly string[] {
@@ -93,9 +109,15 @@ function runProgram(isa: HostIsa, program: string, ...args: string[]): Outcome {
   return execute(command, rest);
 }
 
-function needTools(context: Mocha.Context, isa: HostIsa): void {
+/** `libc` 'zig': musl's programs need no files of a foreign system, but an emulator. */
+function needTools(context: Mocha.Context, isa: HostIsa, libc: Case['libc'] = 'glibc'): void {
   need(context, 'wat2wasm', 'readelf');
-  if (runner(isa).length === 0) need(context, 'cc');
+  if (libc === 'zig') {
+    if (!isOwnIsa(isa)) need(context, `qemu-${isa}`);
+  } else if (libc === 'musl') {
+    if (!isOwnIsa(isa)) skipBecause(context, `musl-gcc makes programs for this machine's instruction set`);
+    need(context, 'musl-gcc');
+  } else if (runner(isa).length === 0) need(context, 'cc');
   else need(context, `${isa}-linux-gnu-gcc`, `qemu-${isa}`);
 }
 
@@ -123,47 +145,41 @@ describe('far calls, linked', function () {
     output('wat2wasm', '--debug-names', at('far.wat'), '-o', at('far.wasm'));
   });
 
-  for (const { isa, link, flags, type } of CASES) {
-    for (const level of link === 'PIE' ? ['-O0', '-O2'] : ['-O2']) {
-      it(`${isa} ${link} ${level}`, function () {
-        needTools(this, isa);
-        const program = at(`${isa}${link}${level}`);
-        const pad = `--x-pad-functions=${APART[isa]}`;
-        const made = wasm2native([
-          level,
-          '--target',
-          `${isa}-linux`,
-          pad,
-          ...flags,
-          at('far.wasm'),
-          '-o',
-          program,
-        ]);
-        assert.deepEqual([made.stderr, made.status], ['', 0]);
-        assert.match(/Type: +(\w+)/.exec(output('readelf', '-h', program))?.[1] ?? '', type);
-        const runs = runAddresses(program);
-        assert.ok(runs.length > 9, runs.join());
-        for (let k = 1; k < runs.length; k++) assert.ok(runs[k] - runs[k - 1] > REACH[isa], runs.join());
-        assert.ok(bytesOnDisk(program) < MOST_BYTES, `${bytesOnDisk(program)} bytes on disk`);
-        assert.deepEqual(runProgram(isa, program), { status: 14, signal: null, stdout: '', stderr: '' });
+  for (const { isa, libc, link, level, flags, type } of CASES) {
+    it(`${isa} ${libc} ${link} ${level}`, function () {
+      needTools(this, isa, libc);
+      const program = at(`${isa}${libc}${link}${level}`);
+      const pad = `--x-pad-functions=${APART[isa]}`;
+      const target = `${isa}-${libc === 'glibc' ? 'linux' : 'linux-musl'}`;
+      const cc = libc === 'zig' ? ['--cc', `python3 -m ziglang cc -target ${target}`] : [];
+      const made = wasm2native(
+        [level, '--target', target, ...cc, pad, ...flags, at('far.wasm'), '-o', program],
+        { env: libc === 'zig' ? zigEnvironment(this) : {} },
+      );
+      assert.deepEqual([made.stderr, made.status], ['', 0]);
+      assert.match(/Type: +(\w+)/.exec(output('readelf', '-h', program))?.[1] ?? '', type);
+      const runs = runAddresses(program);
+      assert.ok(runs.length > 9, runs.join());
+      for (let k = 1; k < runs.length; k++) assert.ok(runs[k] - runs[k - 1] > REACH[isa], runs.join());
+      assert.ok(bytesOnDisk(program) < MOST_BYTES, `${bytesOnDisk(program)} bytes on disk`);
+      assert.deepEqual(runProgram(isa, program), { status: 14, signal: null, stdout: '', stderr: '' });
 
-        const trapped = runProgram(isa, program, 'trap');
-        assert.equal(trapped.status, 134);
-        assert.deepEqual(
-          trapped.stderr.split('\n').map((line) => line.replace(/ \(.*/, '')),
-          [
-            'wasm trap: unreachable',
-            ...['down', 'down_again', 'down', 'down_again', 'down', 'start'].map((name) => `    at ${name}`),
-            '',
-          ],
-        );
-        assert.match(
-          runProgram(isa, program, 'two', 'words').stderr,
-          /^wasm trap: indirect call type mismatch/,
-        );
-        assert.match(runProgram(isa, program, '1', '2', '3').stderr, /^wasm trap: uninitialized element/);
-      });
-    }
+      const trapped = runProgram(isa, program, 'trap');
+      assert.equal(trapped.status, 134);
+      assert.deepEqual(
+        trapped.stderr.split('\n').map((line) => line.replace(/ \(.*/, '')),
+        [
+          'wasm trap: unreachable',
+          ...['down', 'down_again', 'down', 'down_again', 'down', 'start'].map((name) => `    at ${name}`),
+          '',
+        ],
+      );
+      assert.match(
+        runProgram(isa, program, 'two', 'words').stderr,
+        /^wasm trap: indirect call type mismatch/,
+      );
+      assert.match(runProgram(isa, program, '1', '2', '3').stderr, /^wasm trap: uninitialized element/);
+    });
   }
 
   it('objects of far runs carry no relocation in code and little else', function () {
