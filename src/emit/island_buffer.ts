@@ -108,6 +108,14 @@ export abstract class IslandBuffer extends BranchBuffer {
     this.trapRows.push(wasmOffset);
   }
 
+  /** Writes an instruction that traps. */
+  trap(kind: number, wasmOffset: number): void {
+    this.reserve(this.isa.trapSize);
+    this.addTrap(this.length, kind, wasmOffset);
+    this.isa.writeTrap(this.bytes, this.length, kind);
+    this.length += this.isa.trapSize;
+  }
+
   // ---- Islands ----
 
   /** Must be called behind every instruction: writes an island if the invariant asks for one. */
@@ -267,11 +275,8 @@ export abstract class IslandBuffer extends BranchBuffer {
   protected writeTraps(): void {
     for (; this.pendingTrap < this.trapLabel.length; this.pendingTrap++) {
       const t = this.pendingTrap;
-      this.reserve(this.isa.trapSize);
       this.bindFinal(this.trapLabel.data[t]);
-      this.addTrap(this.length, this.trapKind.data[t], this.trapWasm.data[t]);
-      this.isa.writeTrap(this.bytes, this.length, this.trapKind.data[t]);
-      this.length += this.isa.trapSize;
+      this.trap(this.trapKind.data[t], this.trapWasm.data[t]);
     }
   }
 

@@ -9,7 +9,9 @@ import type { CompiledFunction } from './contract.ts';
 import { alignUp } from './frame.ts';
 import { FunctionWriter } from './function_writer.ts';
 import { LoopRotation } from './loop_rotation.ts';
-import { RawFlag } from './vcode.ts';
+import type { Callee } from './pseudo.ts';
+import { Pseudo } from './pseudo.ts';
+import { CallFlag, RawFlag } from './vcode.ts';
 import type { VCode } from './vcode.ts';
 
 /** Frames above this touch each page, so that they cannot step over the guard below the stack. */
@@ -90,8 +92,30 @@ export abstract class Emitter extends FunctionWriter {
   protected abstract prologue(): number;
   /** Stores the instance register to `instanceSlot`. */
   protected abstract saveInstance(): void;
-  /** Final instruction i; its operands' locations begin at operandStart[i]. */
-  protected abstract instruction(i: number): void;
+  /** Leaves the frame: the stack pointer and all saved registers are as at entry. */
+  protected abstract epilogue(): void;
+  /** Leaves the frame for a tail call: its `newBytes` of stack arguments, in the outgoing area, replace the function's own. */
+  protected abstract replaceFrame(newBytes: number): void;
+  /** Pops the stack arguments and returns. */
+  protected abstract ret(): void;
+  /** Behind the end of a flow: other code has the whole frame. `replaced`: the end was behind `replaceFrame`. */
+  protected abstract frameAgain(replaced: boolean): void;
+  /** Calls or jumps to the callee of a call with immediate `imm`, in its instance. */
+  protected abstract transfer(callee: Callee, imm: number, isTail: boolean): void;
+  /** Behind a call: the stack pointer is moved back below the `bytes` that the callee has popped. */
+  protected abstract takeBack(bytes: number): void;
+  /** Loads the pinned registers again, from `instanceSlot`. */
+  protected abstract restoreInstance(): void;
+  /** Final instruction i, of the ISA's own opcode x; its operands' locations begin at operandStart[i]. */
+  protected abstract instruction(i: number, x: number, raw: number): void;
+  /** To `trap` if the condition of instruction i holds. */
+  protected abstract trapIf(i: number, condition: number, trap: number): void;
+  /** To `yes` if the condition of instruction i holds, else to `no`. */
+  protected abstract branch(i: number, condition: number, yes: number, no: number): void;
+  /** Register <- address of a label. */
+  protected abstract loadLabel(reg: number, label: number): void;
+  /** Pseudo.JumpTable */
+  protected abstract jumpTable(i: number, raw: number): void;
   /** A place where the jump through a table may land begins here. */
   protected abstract tableTarget(): void;
   /** Moves a value of a register class; never slot to slot. */
@@ -110,8 +134,73 @@ export abstract class Emitter extends FunctionWriter {
     return this.buffer.constant(constantWords.data, constants.data[2 * index], constants.data[2 * index + 1]);
   }
 
+  // ---- Pseudo instructions ----
+
+  /** Final instruction i, of opcode x of Pseudo. */
+  protected pseudo(i: number, x: number, raw: number): void {
+    const { vcode, buffer, firstLabel } = this;
+    const { operandLoc } = this.out;
+    const at = vcode.operandStart[i];
+    const imm = vcode.imm[raw];
+    switch (x) {
+      case Pseudo.Args:
+        return;
+      case Pseudo.Copy:
+        this.move(operandLoc[at + 1], operandLoc[at], vcode.vregClass[vcode.operandVReg[at]]);
+        return;
+      case Pseudo.Return:
+        this.epilogue();
+        this.ret();
+        buffer.endFlow();
+        this.frameAgain(false);
+        return;
+      case Pseudo.Trap:
+        buffer.trap(vcode.trap[raw], vcode.loc[raw]);
+        buffer.endFlow();
+        return;
+      case Pseudo.TrapIf:
+        this.trapIf(i, imm, buffer.deferTrap(vcode.trap[raw], vcode.loc[raw]));
+        return;
+      case Pseudo.Jump:
+        buffer.jump(firstLabel + vcode.imm2[raw]);
+        return;
+      case Pseudo.Branch:
+        this.branch(i, imm, firstLabel + vcode.imm2[raw], firstLabel + vcode.aux[raw]);
+        return;
+      case Pseudo.TableAddress:
+        this.loadLabel(operandLoc[at], this.tableLabel(imm, vcode.imm2[raw]));
+        return;
+      case Pseudo.JumpTable:
+        this.jumpTable(i, raw);
+        buffer.endFlow();
+        return;
+      default:
+        if (x < Pseudo.TailCall) this.call(x - Pseudo.Call, raw);
+        else this.tailCall(x - Pseudo.TailCall, raw);
+    }
+  }
+
+  private call(callee: Callee, raw: number): void {
+    const { vcode } = this;
+    const argBytes = vcode.imm2[raw];
+    this.transfer(callee, vcode.imm[raw], false);
+    this.buffer.addCallSite(vcode.loc[raw], -1, -1, argBytes);
+    if (argBytes > 0) this.takeBack(argBytes);
+    if ((vcode.aux[raw] & CallFlag.RestoreInstance) !== 0) this.restoreInstance();
+  }
+
+  private tailCall(callee: Callee, raw: number): void {
+    const newBytes = this.vcode.imm2[raw];
+    const replaces = newBytes !== 0 || this.argBytes !== 0;
+    if (replaces) this.replaceFrame(newBytes);
+    else this.epilogue();
+    this.transfer(callee, this.vcode.imm[raw], true);
+    this.buffer.endFlow();
+    this.frameAgain(replaces);
+  }
+
   /** Label of a jump table of `count` targets of the VCode, from number `first` on. */
-  protected tableLabel(first: number, count: number): number {
+  private tableLabel(first: number, count: number): number {
     const labels = new Int32Array(count);
     for (let k = 0; k < count; k++) labels[k] = this.firstLabel + this.vcode.targets.data[first + k];
     return this.buffer.jumpTable(labels, 0, count);
@@ -121,7 +210,7 @@ export abstract class Emitter extends FunctionWriter {
 
   private blocks(): void {
     const { vcode, out, buffer, padBlocks } = this;
-    const { order, loc, operandStart, vregRemat, flags } = vcode;
+    const { op, order, loc, operandStart, vregRemat, flags } = vcode;
     const { editPoint, editFrom, editTo, editClass, numEdits, operandLoc } = out;
     const targets = tableTargets(vcode);
     this.rotation.compute(vcode);
@@ -140,7 +229,9 @@ export abstract class Emitter extends FunctionWriter {
             // A constant that is made anew at each use has no place of its own.
             if ((flags[raw] & RawFlag.Remat) === 0 || operandLoc[operandStart[i]] >= 0) {
               if (loc[raw] >= 0) buffer.setLocation(loc[raw]);
-              this.instruction(i);
+              const x = op[raw];
+              if (x >= Pseudo.First) this.pseudo(i, x, raw);
+              else this.instruction(i, x, raw);
               buffer.afterInstruction();
             }
           }

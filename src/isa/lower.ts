@@ -21,6 +21,8 @@ import { BlockOrder } from './block_order.ts';
 import type { CallingConvention } from './calling_convention.ts';
 import type { ModuleContext } from './contract.ts';
 import type { Selection } from './function_compiler.ts';
+import { Pseudo } from './pseudo.ts';
+import { RawFlag } from './vcode.ts';
 import type { VCode } from './vcode.ts';
 
 /** Register class of each Type. */
@@ -51,8 +53,6 @@ export interface LowerIsa<T extends LowerTarget> {
   constant(l: Lowering<T>, value: Value, to: number): void;
   /** Takes the function's parameters from where the convention puts them. */
   entry(l: Lowering<T>): void;
-  /** Jumps to VCode block `to`; writes no operands. */
-  jump(l: Lowering<T>, to: number): void;
   /** Called before a function is selected. */
   readonly prepare?: (l: Lowering<T>) => void;
   /** Called before the code of each instruction is written, in the (backward) order of writing. */
@@ -259,7 +259,7 @@ export class Lowering<T extends LowerTarget> implements Selection {
       if (inst === last && hasEdges && vcode.succStart[n + 1] - vcode.succStart[n] === 1) {
         vcode.beginGroup();
         if (f.imm2[last] === 1) this.passArgs(n, f.imm[last]);
-        isa.jump(this, vcode.succs[vcode.succStart[n]]);
+        this.jump(vcode.succs[vcode.succStart[n]]);
       } else if (rule !== null) {
         vcode.beginGroup();
         rule(this, inst);
@@ -282,8 +282,14 @@ export class Lowering<T extends LowerTarget> implements Selection {
     this.root = NONE;
     this.loc = -1;
     this.passArgs(n, edge);
-    this.isa.jump(this, this.blocks.vblock[this.func.edgeTo[edge]]);
+    this.jump(this.blocks.vblock[this.func.edgeTo[edge]]);
     vcode.groupTo[n] = vcode.numGroups;
+  }
+
+  private jump(to: number): void {
+    const i = this.vcode.inst(Pseudo.Jump, 0, this.loc);
+    this.vcode.imm2[i] = to;
+    this.vcode.flags[i] = RawFlag.Terminator;
   }
 
   /** Records the arguments of the only edge of VCode block n. */

@@ -13,24 +13,11 @@ import { STACK } from './calling_convention.ts';
 import { FunctionFlag } from './contract.ts';
 import type { Lowering, LowerRule, LowerTarget } from './lower.ts';
 import { CLASS_OF_TYPE } from './lower.ts';
+import { Callee, Pseudo } from './pseudo.ts';
 import { CallFlag, Mem, Opnd, RawFlag } from './vcode.ts';
-
-/** Pseudo opcodes of a kind of call. */
-export interface CallOps {
-  readonly call: number;
-  readonly tail: number;
-}
 
 /** What an ISA knows about calls. */
 export interface CallIsa<T extends LowerTarget> {
-  /** Pseudo opcodes: parameters in their registers, return. */
-  readonly args: number;
-  readonly ret: number;
-  /** To a function by symbol; to the w2n_func in the instance; to one behind a pointer; to an address. */
-  readonly direct: CallOps;
-  readonly slot: CallOps;
-  readonly ref: CallOps;
-  readonly code: CallOps;
   /** Registers: of a callee that is a value, of a helper's result, of C's integer arguments. */
   readonly calleeReg: number;
   readonly cResult: number;
@@ -59,16 +46,15 @@ export class CallLowering<T extends LowerTarget> {
 
   /** By operation, in the form of a rule table. */
   rules(): Partial<Record<Op, LowerRule<T>>> {
-    const { direct, slot, ref, code } = this.isa;
     return {
-      [Op.Call]: (l, inst) => this.call(l, inst, direct),
-      [Op.CallImport]: (l, inst) => this.call(l, inst, slot),
-      [Op.CallRef]: (l, inst) => this.call(l, inst, ref),
-      [Op.CallCode]: (l, inst) => this.call(l, inst, code),
-      [Op.ReturnCall]: (l, inst) => this.tailCall(l, inst, direct),
-      [Op.ReturnCallImport]: (l, inst) => this.tailCall(l, inst, slot),
-      [Op.ReturnCallRef]: (l, inst) => this.tailCall(l, inst, ref),
-      [Op.ReturnCallCode]: (l, inst) => this.tailCall(l, inst, code),
+      [Op.Call]: (l, inst) => this.call(l, inst, Callee.Symbol),
+      [Op.CallImport]: (l, inst) => this.call(l, inst, Callee.Slot),
+      [Op.CallRef]: (l, inst) => this.call(l, inst, Callee.Ref),
+      [Op.CallCode]: (l, inst) => this.call(l, inst, Callee.Code),
+      [Op.ReturnCall]: (l, inst) => this.tailCall(l, inst, Callee.Symbol),
+      [Op.ReturnCallImport]: (l, inst) => this.tailCall(l, inst, Callee.Slot),
+      [Op.ReturnCallRef]: (l, inst) => this.tailCall(l, inst, Callee.Ref),
+      [Op.ReturnCallCode]: (l, inst) => this.tailCall(l, inst, Callee.Code),
       [Op.CallHelper]: (l, inst) => this.callHelper(l, inst),
       [Op.Return]: (l, inst) => this.ret(l, inst),
     };
@@ -79,7 +65,7 @@ export class CallLowering<T extends LowerTarget> {
     const f = l.func;
     const { convention, module } = l.target;
     const count = module.signatures.numParams(f.sig);
-    l.vcode.inst(this.isa.args, 0, -1);
+    l.vcode.inst(Pseudo.Args, 0, -1);
     for (let k = 0; k < count; k++) {
       const at = convention.param(f.sig, k);
       const vreg = l.vregOf[f.param(0, k)];
@@ -130,17 +116,12 @@ export class CallLowering<T extends LowerTarget> {
     return NONE;
   }
 
-  /** Whether the callee stands in the first argument. */
-  private isByValue(callee: CallOps): boolean {
-    return callee === this.isa.ref || callee === this.isa.code;
-  }
-
-  private call(l: Lowering<T>, inst: Value, callee: CallOps): void {
+  private call(l: Lowering<T>, inst: Value, callee: Callee): void {
     const f = l.func;
     const { vcode } = l;
     const { convention, module } = l.target;
     const sig = f.aux[inst];
-    const first = this.isByValue(callee) ? 1 : 0;
+    const first = callee >= Callee.Ref ? 1 : 0;
     const argBytes = convention.stackArgBytes(sig);
     const resultBytes = convention.stackResultBytes(sig);
     this.prepareArgs(l, inst, first, sig, 0);
@@ -148,12 +129,11 @@ export class CallLowering<T extends LowerTarget> {
     l.outgoingBytes = Math.max(l.outgoingBytes, argBytes + resultBytes);
     l.hasCalls = true;
     const leaves =
-      callee === this.isa.slot ||
-      callee === this.isa.ref ||
-      (callee === this.isa.direct &&
-        (module.functionFlags[f.imm[inst]] & FunctionFlag.ClobbersInstance) !== 0);
+      callee === Callee.Slot ||
+      callee === Callee.Ref ||
+      (callee === Callee.Symbol && (module.functionFlags[f.imm[inst]] & FunctionFlag.ClobbersInstance) !== 0);
     if (leaves) l.savesInstance = true;
-    const i = vcode.inst(callee.call, callee === this.isa.slot ? f.imm2[inst] : f.imm[inst], l.loc);
+    const i = vcode.inst(Pseudo.Call + callee, callee === Callee.Slot ? f.imm2[inst] : f.imm[inst], l.loc);
     vcode.imm2[i] = argBytes;
     vcode.aux[i] = leaves ? CallFlag.RestoreInstance : 0;
     vcode.clobber[i] = this.isa.clobber;
@@ -181,19 +161,23 @@ export class CallLowering<T extends LowerTarget> {
     }
   }
 
-  private tailCall(l: Lowering<T>, inst: Value, callee: CallOps): void {
+  private tailCall(l: Lowering<T>, inst: Value, callee: Callee): void {
     const f = l.func;
     const { vcode } = l;
     const { convention } = l.target;
     const sig = f.aux[inst];
-    const first = this.isByValue(callee) ? 1 : 0;
+    const first = callee >= Callee.Ref ? 1 : 0;
     const argBytes = convention.stackArgBytes(sig);
     this.prepareArgs(l, inst, first, sig, this.isa.tailShift);
     const target = first === 1 ? l.reg(f.arg(inst, 0)) : -1;
     // Room for the return address and the arguments, which will be moved together.
     if (argBytes > 0 || convention.stackArgBytes(f.sig) > 0)
       l.outgoingBytes = Math.max(l.outgoingBytes, argBytes + 8);
-    const i = vcode.inst(callee.tail, callee === this.isa.slot ? f.imm2[inst] : f.imm[inst], l.loc);
+    const i = vcode.inst(
+      Pseudo.TailCall + callee,
+      callee === Callee.Slot ? f.imm2[inst] : f.imm[inst],
+      l.loc,
+    );
     vcode.imm2[i] = argBytes;
     vcode.flags[i] = RawFlag.Terminator;
     this.pushArgs(l, sig);
@@ -213,7 +197,7 @@ export class CallLowering<T extends LowerTarget> {
       this.argRegs[k] = l.reg(value);
     }
     l.hasCalls = true;
-    const i = vcode.inst(this.isa.direct.call, l.target.module.helperSymbol[f.imm[inst]], l.loc);
+    const i = vcode.inst(Pseudo.Call, l.target.module.helperSymbol[f.imm[inst]], l.loc);
     vcode.clobber[i] = this.isa.clobber;
     const needed = l.isNeeded(inst);
     const narrow = f.type[inst] === Type.I32;
@@ -241,7 +225,7 @@ export class CallLowering<T extends LowerTarget> {
     for (let k = 0; k < count; k++) {
       if (convention.result(sig, k) < STACK) this.argRegs[k] = l.reg(f.arg(inst, k));
     }
-    const i = vcode.inst(this.isa.ret, 0, l.loc);
+    const i = vcode.inst(Pseudo.Return, 0, l.loc);
     vcode.flags[i] = RawFlag.Terminator;
     for (let k = 0; k < count; k++) {
       const at = convention.result(sig, k);

@@ -1,5 +1,6 @@
 // VCode: machine instructions over virtual registers, in flat columns; what lowering writes, the register allocator
-// reads and the emitter walks. Knows no instruction set: opcodes and the meaning of immediates are the ISA's.
+// reads and the emitter walks. Knows no instruction set: opcodes and the meaning of immediates are the ISA's, but for those
+// of pseudo.ts.
 //
 // Lowering visits blocks and instructions backwards. It writes *raw* instructions in groups: a group is the machine
 // code of one IR instruction, forward inside, while groups and blocks come in reverse. `finish` brings everything
@@ -300,6 +301,8 @@ export const enum Opnd {
   /** Use that must not share a register with a result or a clobbered register. */
   UseLate = Operand.Use | Operand.Late | Operand.Reg,
   Def = Operand.Def | Operand.Late | Operand.Reg,
+  /** Def in a register or a spill slot. */
+  DefAny = Operand.Def | Operand.Late | Operand.Any,
   /** Def that must not share a register with a use. */
   DefEarly = Operand.Def | Operand.Early | Operand.Reg,
   UseFixed = Operand.Use | Operand.Early | Operand.Fixed,

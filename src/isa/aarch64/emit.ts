@@ -10,7 +10,8 @@ import { RegClass, SLOT_BASE } from '../../regalloc/door.ts';
 import type { IsaOptions } from '../contract.ts';
 import { Emitter, PAGE, PROBE_ABOVE } from '../emitter.ts';
 import { alignUp, Unwind } from '../frame.ts';
-import { CallFlag, Mem, MemField } from '../vcode.ts';
+import { Callee } from '../pseudo.ts';
+import { Mem, MemField } from '../vcode.ts';
 import {
   BTI_C,
   BTI_J,
@@ -138,7 +139,7 @@ export class A64Emitter extends Emitter {
   }
 
   /** Restores all but the stack arguments' place: sp as at entry, x29 and x30 the caller's. */
-  private epilogue(): void {
+  protected epilogue(): void {
     if (!this.hasFrame) return;
     const { buffer } = this;
     const cfa = this.savedBytes + this.argBytes;
@@ -156,8 +157,15 @@ export class A64Emitter extends Emitter {
     }
   }
 
-  /** Behind a return or tail jump: other code of the function has the whole frame. */
-  private restoreUnwind(): void {
+  protected ret(): void {
+    if (this.argBytes > 0) {
+      encAddImm(this.buffer, Reg.Sp, Reg.Sp, this.argBytes);
+      this.unwindAt(Unwind.CfaOffset, 0, 0);
+    }
+    enc(this.buffer, A.Ret, 0, 0, 0);
+  }
+
+  protected frameAgain(): void {
     const cfa = this.savedBytes + this.argBytes;
     if (!this.hasFrame) {
       if (this.argBytes > 0) this.unwindAt(Unwind.CfaOffset, cfa, 0);
@@ -216,13 +224,11 @@ export class A64Emitter extends Emitter {
 
   // ---- Instructions ----
 
-  protected instruction(i: number): void {
+  protected instruction(i: number, x: number, raw: number): void {
     const { vcode, buffer } = this;
-    const raw = vcode.order[i];
-    const x = vcode.op[raw];
     const at = vcode.operandStart[i];
     if (x >= A.FirstPseudo) {
-      this.pseudo(x, raw, at, vcode.operandStart[i + 1]);
+      this.sequence(x, raw, at, vcode.operandStart[i + 1]);
       return;
     }
     const { operandLoc: loc } = this.out;
@@ -323,66 +329,34 @@ export class A64Emitter extends Emitter {
     }
   }
 
-  private pseudo(x: number, raw: number, at: number, end: number): void {
+  protected jumpTable(i: number): void {
+    enc(this.buffer, A.Br, 0, this.out.operandLoc[this.vcode.operandStart[i]], 0);
+  }
+
+  protected loadLabel(reg: number, label: number): void {
+    encAdr(this.buffer, reg, label);
+  }
+
+  protected trapIf(i: number, condition: number, trap: number): void {
+    this.buffer.condJump(this.condition(i, condition), trap);
+  }
+
+  protected branch(i: number, condition: number, yes: number, no: number): void {
+    this.buffer.condJump(this.condition(i, condition), yes);
+    this.buffer.jump(no);
+  }
+
+  /** A pseudo instruction of this ISA. */
+  private sequence(x: number, raw: number, at: number, end: number): void {
     const { vcode, buffer } = this;
     const { operandLoc } = this.out;
     const imm = vcode.imm[raw];
-    const loc = vcode.loc[raw];
     switch (x) {
-      case P.Args:
-        return;
-      case P.Copy:
-        this.move(operandLoc[at + 1], operandLoc[at], vcode.vregClass[vcode.operandVReg[at]]);
-        return;
       case P.Const:
       case P.FloatConst:
       case P.FloatConst + 1:
       case P.VecConst:
         this.rematerialize(raw, operandLoc[at]);
-        return;
-      case P.Call:
-      case P.CallSlot:
-      case P.CallRef:
-      case P.CallCode:
-        this.call(x, raw);
-        return;
-      case P.TailCall:
-      case P.TailCallSlot:
-      case P.TailCallRef:
-      case P.TailCallCode:
-        this.tailCall(x, raw);
-        return;
-      case P.Return:
-        this.epilogue();
-        if (this.argBytes > 0) {
-          encAddImm(buffer, Reg.Sp, Reg.Sp, this.argBytes);
-          this.unwindAt(Unwind.CfaOffset, 0, 0);
-        }
-        enc(buffer, A.Ret, 0, 0, 0);
-        buffer.endFlow();
-        this.restoreUnwind();
-        return;
-      case P.Trap:
-        buffer.addTrap(buffer.length, vcode.trap[raw], loc);
-        buffer.put4(vcode.trap[raw]);
-        buffer.endFlow();
-        return;
-      case P.TrapIf:
-        buffer.condJump(this.condition(imm, at, end), buffer.deferTrap(vcode.trap[raw], loc));
-        return;
-      case P.Jump:
-        buffer.jump(this.firstLabel + vcode.imm2[raw]);
-        return;
-      case P.Branch:
-        buffer.condJump(this.condition(imm, at, end), this.firstLabel + vcode.imm2[raw]);
-        buffer.jump(this.firstLabel + vcode.aux[raw]);
-        return;
-      case P.AdrTable:
-        encAdr(buffer, operandLoc[at], this.tableLabel(imm, vcode.imm2[raw]));
-        return;
-      case P.JumpTable:
-        enc(buffer, A.Br, 0, operandLoc[at], 0);
-        buffer.endFlow();
         return;
       case P.InstanceAddress:
         encAddImm(buffer, operandLoc[at], Reg.X28, imm);
@@ -400,8 +374,11 @@ export class A64Emitter extends Emitter {
   }
 
   /** The condition with the register of its operand. */
-  private condition(cond: number, at: number, end: number): number {
-    return end > at ? cond | ((this.out.operandLoc[at] & 31) << CondField.RegShift) : cond;
+  private condition(i: number, cond: number): number {
+    const at = this.vcode.operandStart[i];
+    return this.vcode.operandStart[i + 1] > at
+      ? cond | ((this.out.operandLoc[at] & 31) << CondField.RegShift)
+      : cond;
   }
 
   /** 128 bits: jumps over a move. */
@@ -433,39 +410,26 @@ export class A64Emitter extends Emitter {
     encMem(buffer, A.Ldr + 1, Reg.X27, Reg.X28, Instance.Memory0);
   }
 
-  private call(x: number, raw: number): void {
-    const { vcode, buffer } = this;
-    const argBytes = vcode.imm2[raw];
-    const imm = vcode.imm[raw];
-    if (x === P.Call) encCall(buffer, imm);
-    else {
-      if (x === P.CallSlot) this.enterFunc(Reg.X28, imm);
-      else if (x === P.CallRef) this.enterFunc(Reg.X17, 0);
-      enc(buffer, A.Blr, 0, Reg.X17, 0);
+  protected transfer(callee: Callee, imm: number, isTail: boolean): void {
+    const { buffer } = this;
+    if (callee === Callee.Symbol) {
+      if (isTail) encTailJump(buffer, imm);
+      else encCall(buffer, imm);
+      return;
     }
-    buffer.addCallSite(vcode.loc[raw], -1, -1, argBytes);
-    // The canonical frame address is told by x29.
-    encAddImm(buffer, Reg.Sp, Reg.Sp, -argBytes);
-    if ((vcode.aux[raw] & CallFlag.RestoreInstance) !== 0) {
-      encMem(buffer, A.Ldr + 1, Reg.X28, Reg.Sp, this.instanceSlot);
-      encMem(buffer, A.Ldr + 1, Reg.X27, Reg.X28, Instance.Memory0);
-    }
+    if (callee === Callee.Slot) this.enterFunc(Reg.X28, imm);
+    else if (callee === Callee.Ref) this.enterFunc(Reg.X17, 0);
+    enc(buffer, isTail ? A.Br : A.Blr, 0, Reg.X17, 0);
   }
 
-  private tailCall(x: number, raw: number): void {
-    const { vcode, buffer } = this;
-    const imm = vcode.imm[raw];
-    const newBytes = vcode.imm2[raw];
-    if (newBytes !== 0 || this.argBytes !== 0) this.replaceFrame(newBytes);
-    else this.epilogue();
-    if (x === P.TailCall) encTailJump(buffer, imm);
-    else {
-      if (x === P.TailCallSlot) this.enterFunc(Reg.X28, imm);
-      else if (x === P.TailCallRef) this.enterFunc(Reg.X17, 0);
-      enc(buffer, A.Br, 0, Reg.X17, 0);
-    }
-    buffer.endFlow();
-    this.restoreUnwind();
+  /** The canonical frame address is told by x29. */
+  protected takeBack(bytes: number): void {
+    encAddImm(this.buffer, Reg.Sp, Reg.Sp, -bytes);
+  }
+
+  protected restoreInstance(): void {
+    encMem(this.buffer, A.Ldr + 1, Reg.X28, Reg.Sp, this.instanceSlot);
+    encMem(this.buffer, A.Ldr + 1, Reg.X27, Reg.X28, Instance.Memory0);
   }
 
   /**
@@ -473,7 +437,7 @@ export class A64Emitter extends Emitter {
    * arguments at the low end of the frame move up to end right below the result area, from the top down since the
    * ranges may overlap.
    */
-  private replaceFrame(newBytes: number): void {
+  protected replaceFrame(newBytes: number): void {
     const { buffer, frameBytes } = this;
     const up = frameBytes + this.argBytes - newBytes;
     if (this.hasFrame) {

@@ -154,39 +154,12 @@ export const enum A {
 
 /** Pseudo instructions. */
 export const enum P {
-  /** Parameters in their registers at the function's entry. */
-  Args = 240,
-  /** bl symbol imm; imm2: bytes of stack arguments; aux: CallFlag */
-  Call,
-  /** call of the w2n_func in the instance at imm */
-  CallSlot,
-  /** call of the w2n_func that the last operand (x17) points to */
-  CallRef,
-  /** call of the address in the last operand (x17) */
-  CallCode,
-  TailCall,
-  TailCallSlot,
-  TailCallRef,
-  TailCallCode,
-  Return,
-  Trap,
-  /** Trap of kind `trap` on condition imm; operand: the register of cbz and tbz */
-  TrapIf,
-  Jump,
-  /** Condition imm, to block imm2, else to block aux; operand as TrapIf */
-  Branch,
-  /** adr r, table: targets[imm..imm + imm2) */
-  AdrTable,
-  /** br r */
-  JumpTable,
   /** r = imm2:imm, 64 bits */
-  Const,
+  Const = 240,
   /** Single or double constant imm2:imm; +1: double */
   FloatConst,
   /** v128 constant of the pool; disp: its index */
   VecConst = FloatConst + 2,
-  /** Copy between registers of one class. */
-  Copy,
   /** r = instance + imm */
   InstanceAddress,
   /** r = base of memory 0 {+ 32-bit index} */

@@ -3,10 +3,9 @@ import { Op } from '../../ir/opcodes.ts';
 import { Type } from '../../ir/types.ts';
 import { RegClass } from '../../regalloc/door.ts';
 import type { LowerIsa } from '../lower.ts';
+import { lowerUnreachable } from '../lower_common.ts';
 import { ruleTable } from '../rule_table.ts';
-import { RawFlag } from '../vcode.ts';
 import type { VCode } from '../vcode.ts';
-import { P } from './instructions.ts';
 import * as branch from './lower_branch.ts';
 import { calls } from './lower_call.ts';
 import * as convert from './lower_convert.ts';
@@ -19,7 +18,7 @@ import { defConst, defFloat, defVector, writeAllBases, writeBases } from './mach
 import { setVectorClobber } from './registers.ts';
 
 const rules = ruleTable<A64Target>(
-  { ...branch, ...convert, ...divide, ...float, ...integer, ...memory },
+  { lowerUnreachable, ...branch, ...convert, ...divide, ...float, ...integer, ...memory },
   calls.rules(),
 );
 
@@ -53,10 +52,4 @@ export const A64_LOWER: LowerIsa<A64Target> = {
   before: writeBases,
   blockStart: writeAllBases,
   finish: (l) => setVectorClobber(l.vcode.clobberMasks, hasVectors(l.vcode)),
-
-  jump(l: L, to: number): void {
-    const i = l.vcode.inst(P.Jump, 0, l.loc);
-    l.vcode.imm2[i] = to;
-    l.vcode.flags[i] = RawFlag.Terminator;
-  },
 };

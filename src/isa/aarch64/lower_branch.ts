@@ -8,6 +8,8 @@ import { Op } from '../../ir/opcodes.ts';
 import { INT_CC_SWAPPED, IntCC, Type } from '../../ir/types.ts';
 import { log2Exact } from '../../support/int64.ts';
 import { upperBound } from '../bounds.ts';
+import { branch, tableAddress, trapIf } from '../lower_common.ts';
+import { Pseudo } from '../pseudo.ts';
 import { Mem, MemField, Opnd, RawFlag } from '../vcode.ts';
 import { arithmeticImm } from './immediates.ts';
 import { A, CC, Cond, CondField, P } from './instructions.ts';
@@ -283,27 +285,14 @@ function changedBy(l: L, v: Value): number {
   return A.Csel;
 }
 
-/** Traps with `kind` on a condition; `reg`: the register that it tests, or -1. */
-export function trapIf(l: L, cond: number, reg: number, kind: number): void {
-  const i = l.vcode.inst(P.TrapIf, cond, l.loc);
-  l.vcode.trap[i] = kind;
-  if (reg >= 0) l.vcode.operand(reg, Opnd.Use);
-}
-
 export function lowerTrapIf(l: L, inst: Value): void {
   const cond = testOf(l, l.func.arg(inst, 0));
   trapIf(l, cond, testReg, l.func.imm[inst]);
 }
 
 export function lowerBrIf(l: L, inst: Value): void {
-  const f = l.func;
-  const edge = f.imm[inst];
-  const cond = testOf(l, f.arg(inst, 0));
-  const i = l.vcode.inst(P.Branch, cond, l.loc);
-  l.vcode.imm2[i] = l.blocks.edgeVBlock[edge];
-  l.vcode.aux[i] = l.blocks.edgeVBlock[edge + 1];
-  l.vcode.flags[i] = RawFlag.Terminator;
-  if (testReg >= 0) l.vcode.operand(testReg, Opnd.Use);
+  const condition = testOf(l, l.func.arg(inst, 0));
+  branch(l, inst, condition, testReg);
 }
 
 /**
@@ -335,9 +324,7 @@ export function lowerBrTable(l: L, inst: Value): void {
     }
     conditional(l, A.Csinc, entry, -1, index, CC.Hs);
   }
-  const t = vcode.inst(P.AdrTable, from, l.loc);
-  vcode.imm2[t] = vcode.targets.length - from;
-  vcode.operand(table, Opnd.Def);
+  tableAddress(l, table, from);
   const o = vcode.inst(A.Ldrsw, 0, l.loc);
   vcode.operand(offset, Opnd.Def);
   vcode.operand(table, Opnd.Use);
@@ -345,13 +332,7 @@ export function lowerBrTable(l: L, inst: Value): void {
   vcode.mem[o] =
     Mem.Base | WIDE_INDEX | SCALED_INDEX | (1 << MemField.BaseShift) | (3 << MemField.IndexShift);
   rrr(l, A.Add + 1, target, offset, table);
-  const j = vcode.inst(P.JumpTable, 0, l.loc);
+  const j = vcode.inst(Pseudo.JumpTable, 0, l.loc);
   vcode.operand(target, Opnd.Use);
   vcode.flags[j] = RawFlag.Terminator;
-}
-
-export function lowerUnreachable(l: L, inst: Value): void {
-  const i = l.vcode.inst(P.Trap, 0, l.loc);
-  l.vcode.trap[i] = l.func.imm[inst];
-  l.vcode.flags[i] = RawFlag.Terminator;
 }

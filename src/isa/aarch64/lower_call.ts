@@ -2,7 +2,7 @@
 // the outgoing area when the frame is left (emit.ts).
 import { Type } from '../../ir/types.ts';
 import { CallLowering } from '../lower_call.ts';
-import { A, P } from './instructions.ts';
+import { A } from './instructions.ts';
 import { plainLoad, plainStore } from './lower_memory.ts';
 import type { A64Target } from './machine.ts';
 import { Address, isZero, load, rr, store } from './machine.ts';
@@ -15,12 +15,6 @@ const slotLoad = (type: number): number => plainLoad(type === Type.I32 ? Type.I6
 const slotStore = (type: number): number => plainStore(type === Type.I32 ? Type.I64 : type);
 
 export const calls = new CallLowering<A64Target>({
-  args: P.Args,
-  ret: P.Return,
-  direct: { call: P.Call, tail: P.TailCall },
-  slot: { call: P.CallSlot, tail: P.TailCallSlot },
-  ref: { call: P.CallRef, tail: P.TailCallRef },
-  code: { call: P.CallCode, tail: P.TailCallCode },
   calleeReg: Reg.X17,
   cResult: Reg.X0,
   cArgs: C_INT_ARGS,

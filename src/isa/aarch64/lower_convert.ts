@@ -3,8 +3,8 @@
 import { TrapKind } from '../../abi/layout.ts';
 import type { Value } from '../../ir/func.ts';
 import { Type } from '../../ir/types.ts';
+import { trapIf } from '../lower_common.ts';
 import { A, CC } from './instructions.ts';
-import { trapIf } from './lower_branch.ts';
 import type { L } from './machine.ts';
 import { defNumber, floatTemp, isDouble, operandReg, rr, useRR, wide } from './machine.ts';
 

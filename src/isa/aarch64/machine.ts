@@ -8,7 +8,7 @@ import { accessBytes, Type } from '../../ir/types.ts';
 import { RegClass } from '../../regalloc/door.ts';
 import { upperBound } from '../bounds.ts';
 import type { Lowering, LowerTarget } from '../lower.ts';
-import { isWide } from '../lower.ts';
+import { isImm32, operandReg, REUSE1 } from '../lower_common.ts';
 import { Mem, MemField, Opnd, RawFlag, Trap } from '../vcode.ts';
 import { constMoves } from './encoder.ts';
 import { arithmeticImm, floatImm32, floatImm64, logicalImm } from './immediates.ts';
@@ -22,27 +22,11 @@ export interface A64Target extends LowerTarget {
   readonly bases: SharedBases | null;
 }
 export type L = Lowering<A64Target>;
-
-export const REUSE1 = Opnd.DefReuse | (1 << Opnd.PayloadShift);
-
-/** 0 for 32-bit types, 1 for 64-bit ones: what an instruction family adds. */
-export const wide = (l: L, v: Value): number => (isWide(l.func.type[v]) ? 1 : 0);
-export const isDouble = (l: L, v: Value): number => (l.func.type[v] === Type.F64 ? 1 : 0);
-export const isZero = (l: L, v: Value): boolean =>
-  l.func.op[v] === Op.IConst && l.func.imm[v] === 0 && l.func.imm2[v] === 0;
+export { copy, floatTemp, intTemp, isDouble, isZero, operandReg, wide } from '../lower_common.ts';
 
 /** The integer constant as a signed number if it has at most 32 bits with sign (as a value of its type), else NaN. */
 export function smallConst(l: L, v: Value): number {
-  const f = l.func;
-  if (f.op[v] !== Op.IConst) return NaN;
-  return f.type[v] === Type.I32 || f.imm2[v] === f.imm[v] >> 31 ? f.imm[v] : NaN;
-}
-
-/** An operand of which a 32-bit operation reads the low half, or a 64-bit one all. */
-export function operandReg(l: L, v: Value, w: number): number {
-  const f = l.func;
-  if (w === 0 && f.op[v] === Op.Wrap) return l.reg(f.arg(v, 0));
-  return l.reg(v);
+  return isImm32(l, v) ? l.func.imm[v] : NaN;
 }
 
 /** In a packed memory operand: the index has 64 bits; else 32, which the access zero-extends. */
@@ -336,14 +320,6 @@ export function useR(l: L, x: number, a: number, imm = 0): void {
   l.vcode.operand(a, Opnd.Use);
 }
 
-/** A copy, which the allocator may turn into nothing. */
-export function copy(l: L, dst: number, src: number): void {
-  const i = l.vcode.inst(P.Copy, 0, l.loc);
-  l.vcode.flags[i] = RawFlag.Move;
-  l.vcode.operand(dst, Opnd.UseAny | 3);
-  l.vcode.operand(src, Opnd.UseAny);
-}
-
 /** A 64-bit constant. Four moves are longer than a load of the constant from the pool. */
 export function defConst(l: L, dst: number, low: number, high: number): void {
   const i = l.vcode.inst(P.Const, low, l.loc);
@@ -395,6 +371,3 @@ export function defVector(l: L, dst: number, words: Int32Array, at: number): voi
   l.vcode.mem[i] = Mem.Const;
   l.vcode.disp[i] = l.vcode.constant(first, 4);
 }
-
-export const intTemp = (l: L): number => l.temp(RegClass.Int);
-export const floatTemp = (l: L): number => l.temp(RegClass.Float);

@@ -1,6 +1,7 @@
 // aarch64 instructions as text that GNU as and llvm-mc accept; opcode names for printed VCode. Derived from the table.
+import { Pseudo, pseudoName } from '../pseudo.ts';
 import { decodeFloatImm, decodeLogicalImm } from './immediates.ts';
-import { A, CC_NAMES, Extend, Fmt, Kind, P, ROWS } from './instructions.ts';
+import { A, CC_NAMES, Extend, Fmt, Kind, ROWS } from './instructions.ts';
 import type { Row } from './instructions.ts';
 
 /** Name of a physical register in a field of a kind; 31 is the stack pointer if `stack`. */
@@ -152,15 +153,14 @@ export function pairText(x: number, mode: number, t: number, t2: number, n: numb
   return `${row.mnemonic} ${registerName(row.kinds[0], t)}, ${registerName(row.kinds[2], t2)}, ${where}`;
 }
 
-const PSEUDO_NAMES: readonly string[] = (
-  'args call call_slot call_ref call_code tail_call tail_call_slot tail_call_ref tail_call_code return trap trap_if ' +
-  'jump branch adr_table jump_table const float_const32 float_const64 vec_const copy instance_address memory_base ' +
-  'vec_select'
-).split(' ');
+const P_NAMES = 'const float_const32 float_const64 vec_const instance_address memory_base vec_select'.split(
+  ' ',
+);
 
 /** Name of an opcode of VCode. */
 export function opcodeName(op: number): string {
-  if (op >= P.Args) return PSEUDO_NAMES[op - P.Args];
+  if (op >= Pseudo.First) return pseudoName(op);
+  if (op >= A.FirstPseudo) return P_NAMES[op - A.FirstPseudo];
   const row = rowOf(op);
   return row.kinds[0] === Kind.X || row.kinds[1] === Kind.X ? `${row.mnemonic}.64` : row.mnemonic;
 }

@@ -9,7 +9,8 @@ import { RegClass, SLOT_BASE } from '../../regalloc/door.ts';
 import type { IsaOptions } from '../contract.ts';
 import { Emitter, PAGE, PROBE_ABOVE } from '../emitter.ts';
 import { alignUp, Unwind } from '../frame.ts';
-import { CallFlag, Mem, MemField } from '../vcode.ts';
+import { Callee, Pseudo } from '../pseudo.ts';
+import { Mem, MemField } from '../vcode.ts';
 import {
   encCall,
   encGs,
@@ -113,7 +114,7 @@ export class X64Emitter extends Emitter {
   }
 
   /** Leaves the frame: the stack pointer is where it was at entry. */
-  private epilogue(): void {
+  protected epilogue(): void {
     const { buffer } = this;
     if (this.frameBytes === 0) return;
     let cfa = this.frameBytes + 8 + this.argBytes;
@@ -131,15 +132,19 @@ export class X64Emitter extends Emitter {
     }
   }
 
-  /** Behind a return or tail jump: other code of the function has the whole frame. */
-  private restoreUnwind(): void {
-    if (this.frameBytes === 0) return;
+  protected ret(): void {
+    if (this.argBytes === 0) encNone(this.buffer, X.Ret);
+    else encNone(this.buffer, X.RetN, this.argBytes);
+  }
+
+  protected frameAgain(replaced: boolean): void {
     let cfa = 8 + this.argBytes;
     for (const reg of this.saved) {
       cfa += 8;
       this.unwindAt(Unwind.Saved, DWARF_REG[reg], -cfa);
     }
-    this.unwindAt(Unwind.CfaOffset, this.frameBytes + 8 + this.argBytes, 0);
+    if (this.frameBytes > 0) this.unwindAt(Unwind.CfaOffset, this.frameBytes + 8 + this.argBytes, 0);
+    if (replaced) this.unwindAt(Unwind.Saved, DWARF_RETURN_ADDRESS, -(8 + this.argBytes));
   }
 
   // ---- Moves ----
@@ -189,13 +194,12 @@ export class X64Emitter extends Emitter {
 
   // ---- Instructions ----
 
-  protected instruction(i: number): void {
+  protected instruction(i: number, x: number, raw: number): void {
     const { vcode } = this;
-    const raw = vcode.order[i];
-    const x = vcode.op[raw];
     const at = vcode.operandStart[i];
     if (x >= X.FirstPseudo) {
-      this.pseudo(x, raw, at, vcode.operandStart[i + 1]);
+      this.flagsAt = -1;
+      this.sequence(x, raw, at);
       return;
     }
     const { operandLoc } = this.out;
@@ -261,7 +265,9 @@ export class X64Emitter extends Emitter {
     const next = vcode.order[i + 1];
     const op = vcode.op[next];
     const cc = vcode.imm[next];
-    return (op === P.Branch || op === P.TrapCC || op === P.SetBool) && (cc === CC.E || cc === CC.NE);
+    return (
+      (op === Pseudo.Branch || op === Pseudo.TrapIf || op === P.SetBool) && (cc === CC.E || cc === CC.NE)
+    );
   }
 
   /** ModRM.reg `reg`; ModRM.rm the memory operand, or the register or spill slot of operand `rm`. */
@@ -319,67 +325,36 @@ export class X64Emitter extends Emitter {
     }
   }
 
-  private pseudo(x: number, raw: number, at: number, end: number): void {
+  protected override pseudo(i: number, x: number, raw: number): void {
+    this.flagsAt = -1;
+    super.pseudo(i, x, raw);
+  }
+
+  protected jumpTable(i: number, raw: number): void {
+    const { vcode, buffer } = this;
+    const { operandLoc } = this.out;
+    const at = vcode.operandStart[i];
+    const imm = vcode.imm[raw];
+    if (imm > 0) {
+      encRR(buffer, X.Cmp + AluForm.Imm, 0, operandLoc[at], imm);
+      buffer.condJump(CC.AE, this.firstLabel + vcode.imm2[raw]);
+    }
+    encRM(buffer, X.Movsxd, Reg.R11, operandLoc[at + 1], operandLoc[at], 2, 0);
+    encRR(buffer, X.Add + AluForm.Rm + 1, Reg.R11, operandLoc[at + 1]);
+    if (this.landingPads) buffer.put1(NOTRACK);
+    encRR(buffer, X.JmpM, 0, Reg.R11);
+  }
+
+  protected loadLabel(reg: number, label: number): void {
+    encRip(this.buffer, X.Lea + 1, reg, label);
+  }
+
+  /** A pseudo instruction of this ISA. */
+  private sequence(x: number, raw: number, at: number): void {
     const { vcode, buffer } = this;
     const { operandLoc } = this.out;
     const imm = vcode.imm[raw];
-    const loc = vcode.loc[raw];
-    this.flagsAt = -1;
     switch (x) {
-      case P.Args:
-        return;
-      case P.Copy:
-        this.move(operandLoc[at + 1], operandLoc[at], vcode.vregClass[vcode.operandVReg[at]]);
-        return;
-      case P.Call:
-      case P.CallSlot:
-      case P.CallRef:
-      case P.CallCode:
-        this.call(x, raw);
-        return;
-      case P.TailCall:
-      case P.TailCallSlot:
-      case P.TailCallRef:
-      case P.TailCallCode:
-        this.tailCall(x, raw);
-        return;
-      case P.Return:
-        this.epilogue();
-        if (this.argBytes === 0) encNone(buffer, X.Ret);
-        else encNone(buffer, X.RetN, this.argBytes);
-        buffer.endFlow();
-        this.restoreUnwind();
-        return;
-      case P.Trap:
-        buffer.addTrap(buffer.length, vcode.trap[raw], loc);
-        buffer.reserve(3);
-        buffer.isa.writeTrap(buffer.bytes, buffer.length, vcode.trap[raw]);
-        buffer.length += 3;
-        buffer.endFlow();
-        return;
-      case P.TrapCC:
-        this.trapIf(imm, buffer.deferTrap(vcode.trap[raw], loc));
-        return;
-      case P.Jump:
-        buffer.jump(this.firstLabel + vcode.imm2[raw]);
-        return;
-      case P.Branch:
-        this.branch(imm, this.firstLabel + vcode.imm2[raw], this.firstLabel + vcode.aux[raw]);
-        return;
-      case P.LeaTable:
-        encRip(buffer, X.Lea + 1, operandLoc[at], this.tableLabel(imm, vcode.imm2[raw]));
-        return;
-      case P.JumpTable:
-        if (imm > 0) {
-          encRR(buffer, X.Cmp + AluForm.Imm, 0, operandLoc[at], imm);
-          buffer.condJump(CC.AE, this.firstLabel + vcode.imm2[raw]);
-        }
-        encRM(buffer, X.Movsxd, Reg.R11, operandLoc[at + 1], operandLoc[at], 2, 0);
-        encRR(buffer, X.Add + AluForm.Rm + 1, Reg.R11, operandLoc[at + 1]);
-        if (this.landingPads) buffer.put1(NOTRACK);
-        encRR(buffer, X.JmpM, 0, Reg.R11);
-        buffer.endFlow();
-        return;
       case P.SetBool:
         encRR(buffer, X.Setcc, 0, operandLoc[at], imm);
         encRR(buffer, X.Movzx8, operandLoc[at], operandLoc[at]);
@@ -394,7 +369,6 @@ export class X64Emitter extends Emitter {
         encRR(buffer, X.Xor, operandLoc[at], operandLoc[at]);
         return;
     }
-    if (x < P.SignedDiv || x >= P.ZeroVec || end === at) throw new Error(`unknown instruction ${x}`);
     const w = (x - P.SignedDiv) & 1;
     switch (x - w) {
       case P.SignedDiv:
@@ -410,7 +384,7 @@ export class X64Emitter extends Emitter {
         return;
       case P.DivOverflow: {
         // MIN / -1: only MIN - 1 overflows.
-        const trap = buffer.deferTrap(vcode.trap[raw], loc);
+        const trap = buffer.deferTrap(vcode.trap[raw], vcode.loc[raw]);
         const fine = buffer.newLabel();
         encRR(buffer, X.Cmp + AluForm.Imm + w, 0, operandLoc[at + 1], -1);
         buffer.condJump(CC.NE, fine);
@@ -490,7 +464,7 @@ export class X64Emitter extends Emitter {
     this.land(skip);
   }
 
-  private trapIf(cc: number, trap: number): void {
+  protected trapIf(_i: number, cc: number, trap: number): void {
     const { buffer } = this;
     if (cc === CC.FloatEq) {
       const fine = buffer.newLabel();
@@ -503,7 +477,7 @@ export class X64Emitter extends Emitter {
     } else buffer.condJump(cc, trap);
   }
 
-  private branch(cc: number, yes: number, no: number): void {
+  protected branch(_i: number, cc: number, yes: number, no: number): void {
     const { buffer } = this;
     if (cc === CC.FloatEq) {
       buffer.condJump(CC.NE, no);
@@ -520,69 +494,41 @@ export class X64Emitter extends Emitter {
 
   // ---- Calls ----
 
-  private call(x: number, raw: number): void {
-    const { vcode, buffer } = this;
-    const argBytes = vcode.imm2[raw];
-    const imm = vcode.imm[raw];
-    switch (x) {
-      case P.Call:
-        encCall(buffer, imm);
+  protected transfer(callee: Callee, imm: number, isTail: boolean): void {
+    const { buffer } = this;
+    const x = isTail ? X.JmpM : X.CallM;
+    switch (callee) {
+      case Callee.Symbol:
+        if (isTail) encTailJump(buffer, imm);
+        else encCall(buffer, imm);
         break;
-      case P.CallSlot:
+      case Callee.Slot:
         encRM(buffer, X.Mov + 1, Reg.R10, Reg.R15, -1, 0, imm + FuncLayout.Code);
         encRM(buffer, X.Mov + 1, Reg.R15, Reg.R15, -1, 0, imm + FuncLayout.Instance);
         encMemoryBase(buffer, this.gs);
-        encRR(buffer, X.CallM, 0, Reg.R10);
+        encRR(buffer, x, 0, Reg.R10);
         break;
-      case P.CallRef:
+      case Callee.Ref:
         encRM(buffer, X.Mov + 1, Reg.R15, Reg.R10, -1, 0, FuncLayout.Instance);
         encMemoryBase(buffer, this.gs);
-        encRM(buffer, X.CallM, 0, Reg.R10, -1, 0, FuncLayout.Code);
+        encRM(buffer, x, 0, Reg.R10, -1, 0, FuncLayout.Code);
         break;
-      default:
-        encRR(buffer, X.CallM, 0, Reg.R10);
-    }
-    buffer.addCallSite(vcode.loc[raw], -1, -1, argBytes);
-    if (argBytes > 0) {
-      const cfa = this.frameBytes + 8 + this.argBytes;
-      this.unwindAt(Unwind.CfaOffset, cfa - argBytes, 0, 1);
-      this.adjustStack(-argBytes);
-      this.unwindAt(Unwind.CfaOffset, cfa, 0);
-    }
-    if ((vcode.aux[raw] & CallFlag.RestoreInstance) !== 0) {
-      encRM(buffer, X.Mov + 1, Reg.R15, Reg.Rsp, -1, 0, this.instanceSlot);
-      encMemoryBase(buffer, this.gs);
+      case Callee.Code:
+        encRR(buffer, x, 0, Reg.R10);
     }
   }
 
-  private tailCall(x: number, raw: number): void {
-    const { vcode, buffer } = this;
-    const imm = vcode.imm[raw];
-    const newBytes = vcode.imm2[raw];
-    const moved = newBytes !== 0 || this.argBytes !== 0;
-    if (moved) this.replaceFrame(newBytes);
-    else this.epilogue();
-    switch (x) {
-      case P.TailCall:
-        encTailJump(buffer, imm);
-        break;
-      case P.TailCallSlot:
-        encRM(buffer, X.Mov + 1, Reg.R10, Reg.R15, -1, 0, imm + FuncLayout.Code);
-        encRM(buffer, X.Mov + 1, Reg.R15, Reg.R15, -1, 0, imm + FuncLayout.Instance);
-        encMemoryBase(buffer, this.gs);
-        encRR(buffer, X.JmpM, 0, Reg.R10);
-        break;
-      case P.TailCallRef:
-        encRM(buffer, X.Mov + 1, Reg.R15, Reg.R10, -1, 0, FuncLayout.Instance);
-        encMemoryBase(buffer, this.gs);
-        encRM(buffer, X.JmpM, 0, Reg.R10, -1, 0, FuncLayout.Code);
-        break;
-      default:
-        encRR(buffer, X.JmpM, 0, Reg.R10);
-    }
-    buffer.endFlow();
-    this.restoreUnwind();
-    if (moved) this.unwindAt(Unwind.Saved, DWARF_RETURN_ADDRESS, -(8 + this.argBytes));
+  /** At the last byte of the call the arguments are popped: an unwinder looks return addresses up minus one. */
+  protected takeBack(bytes: number): void {
+    const cfa = this.frameBytes + 8 + this.argBytes;
+    this.unwindAt(Unwind.CfaOffset, cfa - bytes, 0, 1);
+    this.adjustStack(-bytes);
+    this.unwindAt(Unwind.CfaOffset, cfa, 0);
+  }
+
+  protected restoreInstance(): void {
+    encRM(this.buffer, X.Mov + 1, Reg.R15, Reg.Rsp, -1, 0, this.instanceSlot);
+    encMemoryBase(this.buffer, this.gs);
   }
 
   /**
@@ -590,7 +536,7 @@ export class X64Emitter extends Emitter {
    * return address and the new arguments (together at the low end of the frame) move up to end right below the
    * result area, from the top down since the ranges may overlap. r11 is free here.
    */
-  private replaceFrame(newBytes: number): void {
+  protected replaceFrame(newBytes: number): void {
     const { buffer } = this;
     let at = this.frameBytes;
     for (const reg of this.saved) {

@@ -581,33 +581,8 @@ export const MAX_INSTRUCTION = 15;
 
 /** Pseudo instructions. */
 export const enum P {
-  /** Parameters in their registers at the function's entry. */
-  Args = 200,
-  /** call symbol imm; imm2: bytes of stack arguments; aux: CallFlag */
-  Call,
-  /** call of the w2n_func in the instance at imm */
-  CallSlot,
-  /** call of the w2n_func that the last operand points to */
-  CallRef,
-  /** call of the address in the last operand */
-  CallCode,
-  TailCall,
-  TailCallSlot,
-  TailCallRef,
-  TailCallCode,
-  Return,
-  Trap,
-  /** Trap of kind `trap` on condition imm */
-  TrapCC,
-  Jump,
-  /** Condition imm, to block imm2, else to block aux */
-  Branch,
-  /** lea r, table: targets[imm..imm + imm2) */
-  LeaTable,
-  /** To the entry `use 0` of the table at `use 1`, or to block imm2 if the index is imm (not 0) or more. r11 is clobbered. */
-  JumpTable,
   /** setcc r8; movzx r32, r8 */
-  SetBool,
+  SetBool = 200,
   /** imm: condition (FloatNe allowed); def reuses 1, use, use: the second if the condition holds */
   FloatSelect,
   /** cdq/cqo; idiv: +1 for 64 bits */
@@ -626,8 +601,6 @@ export const enum P {
   ZeroVec = MulHighS + 2,
   /** xor r, r: flags are dead here */
   ZeroInt,
-  /** Copy between registers of one class. */
-  Copy,
 }
 
 /** Conditions, the low 4 bits of setcc, cmovcc, jcc; a condition and its inverse differ in bit 0. */

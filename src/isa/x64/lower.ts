@@ -2,6 +2,7 @@
 import { Op } from '../../ir/opcodes.ts';
 import { Type } from '../../ir/types.ts';
 import type { LowerIsa } from '../lower.ts';
+import { lowerUnreachable } from '../lower_common.ts';
 import { ruleTable } from '../rule_table.ts';
 import { Opnd, RawFlag } from '../vcode.ts';
 import { P, X } from './instructions.ts';
@@ -16,7 +17,7 @@ import type { L, X64Target } from './machine.ts';
 import { integerConst, Rm, unaryRm } from './machine.ts';
 
 const rules = ruleTable<X64Target>(
-  { ...branch, ...convert, ...divide, ...float, ...integer, ...memory },
+  { lowerUnreachable, ...branch, ...convert, ...divide, ...float, ...integer, ...memory },
   calls.rules(),
 );
 
@@ -57,12 +58,6 @@ export const X64_LOWER: LowerIsa<X64Target> = {
   },
 
   entry: (l) => calls.entry(l),
-
-  jump(l: L, to: number): void {
-    const i = l.vcode.inst(P.Jump, 0, l.loc);
-    l.vcode.imm2[i] = to;
-    l.vcode.flags[i] = RawFlag.Terminator;
-  },
 };
 
 function zero(l: L, to: number): void {

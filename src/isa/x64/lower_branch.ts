@@ -7,9 +7,11 @@ import { memAccess, Op } from '../../ir/opcodes.ts';
 import { Access, FloatCC, INT_CC_SWAPPED, INT_CC_UNSIGNED, IntCC, Type } from '../../ir/types.ts';
 import { RegClass } from '../../regalloc/door.ts';
 import { upperBound } from '../bounds.ts';
+import { branch, tableAddress, trapIf } from '../lower_common.ts';
+import { Pseudo } from '../pseudo.ts';
 import { Opnd, RawFlag } from '../vcode.ts';
-import { AluForm, CC, P, X } from './instructions.ts';
-import { operandReg, operandRm } from './lower_integer.ts';
+import { AluForm, CC, X } from './instructions.ts';
+import { operandRm } from './lower_integer.ts';
 import type { L } from './machine.ts';
 import {
   aluRm,
@@ -17,9 +19,10 @@ import {
   floatSelect,
   isDouble,
   isImm32,
+  isZero,
+  operandReg,
   Rm,
   setBool,
-  trapCC,
   unaryRm,
   useRm,
   useRmImm,
@@ -35,10 +38,6 @@ const INT_CC = Int32Array.of(CC.E, CC.NE, CC.L, CC.GE, CC.B, CC.AE, CC.G, CC.LE,
 
 /** The opposite condition; the two float conditions are each other's. */
 export const invert = (cc: number): number => cc ^ 1;
-
-function isZero(l: L, v: Value): boolean {
-  return l.func.op[v] === Op.IConst && l.func.imm[v] === 0 && l.func.imm2[v] === 0;
-}
 
 /** Sets the flags for `value` (an I32): the condition that says it is not zero. */
 export function flagsOf(l: L, value: Value): number {
@@ -258,17 +257,11 @@ function condIsPlain(l: L, cond: Value): boolean {
 
 export function lowerTrapIf(l: L, inst: Value): void {
   const cc = flagsOf(l, l.func.arg(inst, 0));
-  trapCC(l, cc, l.func.imm[inst]);
+  trapIf(l, cc, -1, l.func.imm[inst]);
 }
 
 export function lowerBrIf(l: L, inst: Value): void {
-  const f = l.func;
-  const edge = f.imm[inst];
-  const cc = flagsOf(l, f.arg(inst, 0));
-  const i = l.vcode.inst(P.Branch, cc, l.loc);
-  l.vcode.imm2[i] = l.blocks.edgeVBlock[edge];
-  l.vcode.aux[i] = l.blocks.edgeVBlock[edge + 1];
-  l.vcode.flags[i] = RawFlag.Terminator;
+  branch(l, inst, flagsOf(l, l.func.arg(inst, 0)), -1);
 }
 
 /** A jump through a table of offsets from itself. Indices beyond it go to the default, which comes last. */
@@ -286,19 +279,11 @@ export function lowerBrTable(l: L, inst: Value): void {
   const checked = bound > last;
   const count = checked ? last : bound + 1;
   for (let k = 0; k < count; k++) vcode.targets.push(l.blocks.edgeVBlock[first + k]);
-  const t = vcode.inst(P.LeaTable, from, l.loc);
-  vcode.imm2[t] = count;
-  vcode.operand(table, Opnd.Def);
-  const j = vcode.inst(P.JumpTable, checked ? count : 0, l.loc);
+  tableAddress(l, table, from);
+  const j = vcode.inst(Pseudo.JumpTable, checked ? count : 0, l.loc);
   vcode.imm2[j] = l.blocks.edgeVBlock[first + last];
   vcode.operand(index, Opnd.Use);
   vcode.operand(table, Opnd.UseLate);
   vcode.clobber[j] = Clobber.R11;
   vcode.flags[j] = RawFlag.Terminator;
-}
-
-export function lowerUnreachable(l: L, inst: Value): void {
-  const i = l.vcode.inst(P.Trap, 0, l.loc);
-  l.vcode.trap[i] = l.func.imm[inst];
-  l.vcode.flags[i] = RawFlag.Terminator;
 }

@@ -3,7 +3,7 @@
 import { Op } from '../../ir/opcodes.ts';
 import { Type } from '../../ir/types.ts';
 import { CallLowering } from '../lower_call.ts';
-import { P, X } from './instructions.ts';
+import { X } from './instructions.ts';
 import { plainLoad, plainStore } from './lower_memory.ts';
 import type { X64Target } from './machine.ts';
 import { isImm32, Rm, unaryRm, unaryRR, useRm, useRmImm } from './machine.ts';
@@ -16,12 +16,6 @@ const slotLoad = (type: number): number => plainLoad(type === Type.I32 ? Type.I6
 const slotStore = (type: number): number => plainStore(type === Type.I32 ? Type.I64 : type);
 
 export const calls = new CallLowering<X64Target>({
-  args: P.Args,
-  ret: P.Return,
-  direct: { call: P.Call, tail: P.TailCall },
-  slot: { call: P.CallSlot, tail: P.TailCallSlot },
-  ref: { call: P.CallRef, tail: P.TailCallRef },
-  code: { call: P.CallCode, tail: P.TailCallCode },
   calleeReg: Reg.R10,
   cResult: Reg.Rax,
   cArgs: C_INT_ARGS,

@@ -3,8 +3,8 @@ import { TrapKind } from '../../abi/layout.ts';
 import type { Value } from '../../ir/func.ts';
 import { Type } from '../../ir/types.ts';
 import { RegClass } from '../../regalloc/door.ts';
+import { trapIf } from '../lower_common.ts';
 import { AluForm, CC, X } from './instructions.ts';
-import { operandReg } from './lower_integer.ts';
 import type { L } from './machine.ts';
 import {
   aluRI,
@@ -14,9 +14,9 @@ import {
   isDouble,
   moveRR,
   packedRR,
+  operandReg,
   Rm,
   setBool,
-  trapCC,
   unaryRm,
   unaryRR,
   useRm,
@@ -61,10 +61,10 @@ function truncU64(l: L, d: number, dst: number, x: number): void {
 /** Traps for NaN and for what is out of range; `inclusive`: the low bound itself is in range. */
 function rangeCheck(l: L, d: number, x: number, low: number, inclusive: boolean, high: number): void {
   useRm(l, X.Ucomis + d, x, floatConst(l, d, high));
-  trapCC(l, CC.P, TrapKind.InvalidConversion);
-  trapCC(l, CC.AE, TrapKind.IntegerOverflow);
+  trapIf(l, CC.P, -1, TrapKind.InvalidConversion);
+  trapIf(l, CC.AE, -1, TrapKind.IntegerOverflow);
   useRm(l, X.Ucomis + d, x, floatConst(l, d, low));
-  trapCC(l, inclusive ? CC.B : CC.BE, TrapKind.IntegerOverflow);
+  trapIf(l, inclusive ? CC.B : CC.BE, -1, TrapKind.IntegerOverflow);
 }
 
 export function lowerTruncS(l: L, inst: Value): void {

@@ -5,12 +5,12 @@ import { TrapKind } from '../../abi/layout.ts';
 import type { Value } from '../../ir/func.ts';
 import { Op } from '../../ir/opcodes.ts';
 import { RegClass } from '../../regalloc/door.ts';
+import { trapIf } from '../lower_common.ts';
 import { magicSigned, magicUnsigned } from '../magic.ts';
 import { Opnd } from '../vcode.ts';
 import { AluForm, CC, P, X } from './instructions.ts';
-import { operandReg } from './lower_integer.ts';
 import type { L } from './machine.ts';
-import { aluRI, aluRR, copy, defImm, Rm, trapCC, unaryRm, unaryRR, useRm, wide } from './machine.ts';
+import { aluRI, aluRR, copy, defImm, operandReg, Rm, unaryRm, unaryRR, useRm, wide } from './machine.ts';
 import { Clobber, Reg } from './registers.ts';
 
 const rm = new Rm();
@@ -29,7 +29,7 @@ function divide(l: L, x: number, w: number, dst: number, n: number, d: number, r
 
 function zeroCheck(l: L, w: number, d: number): void {
   useRm(l, X.Test + w, d, rm.setReg(d));
-  trapCC(l, CC.E, TrapKind.IntegerDivideByZero);
+  trapIf(l, CC.E, -1, TrapKind.IntegerDivideByZero);
 }
 
 const isConst = (l: L, v: Value): boolean => l.func.op[v] === Op.IConst;

@@ -6,18 +6,23 @@ import { RegClass } from '../../regalloc/door.ts';
 import { Opnd } from '../vcode.ts';
 import { AluForm, CC, X } from './instructions.ts';
 import type { L } from './machine.ts';
-import { aluRI, aluRm, aluRR, defImm, isImm32, Rm, shiftCl, unaryRm, unaryRR, wide } from './machine.ts';
+import {
+  aluRI,
+  aluRm,
+  aluRR,
+  defImm,
+  isImm32,
+  operandReg,
+  Rm,
+  shiftCl,
+  unaryRm,
+  unaryRR,
+  wide,
+} from './machine.ts';
 
 const src = new Rm();
 
-/** An operand of which a 32-bit operation reads the low half, or a 64-bit one all: in a register. */
-export function operandReg(l: L, v: Value, w: number): number {
-  const f = l.func;
-  if (w === 0 && f.op[v] === Op.Wrap) return l.reg(f.arg(v, 0));
-  return l.reg(v);
-}
-
-/** The same as register or memory operand. */
+/** As operandReg: a register or memory operand. */
 export function operandRm(l: L, v: Value, w: number, rm: Rm): Rm {
   return w === 0 ? rm.setLow(l, v) : rm.setValue(l, v, 8);
 }

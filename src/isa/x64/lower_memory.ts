@@ -5,9 +5,8 @@ import { Instance } from '../../abi/layout.ts';
 import { Access, Type } from '../../ir/types.ts';
 import { Mem } from '../vcode.ts';
 import { AluForm, X } from './instructions.ts';
-import { operandReg } from './lower_integer.ts';
 import type { L } from './machine.ts';
-import { isImm32, Rm, unaryRm, useRm, useRmImm } from './machine.ts';
+import { isImm32, operandReg, Rm, unaryRm, useRm, useRmImm } from './machine.ts';
 
 const mem = new Rm();
 

@@ -8,7 +8,7 @@ import { Access, accessBytes, Type, TYPE_BYTES } from '../../ir/types.ts';
 import { RegClass } from '../../regalloc/door.ts';
 import { upperBound } from '../bounds.ts';
 import type { Lowering, LowerTarget } from '../lower.ts';
-import { isWide } from '../lower.ts';
+import { isImm32, REUSE1 } from '../lower_common.ts';
 import { Mem, MemField, Opnd, RawFlag, Trap } from '../vcode.ts';
 import type { X64Features } from './features.ts';
 import { P, X } from './instructions.ts';
@@ -21,14 +21,7 @@ export interface X64Target extends LowerTarget {
   readonly gs: boolean;
 }
 export type L = Lowering<X64Target>;
-
-export const REUSE1 = Opnd.DefReuse | (1 << Opnd.PayloadShift);
-
-/** True if an integer constant is a sign-extended 32-bit immediate of its type. */
-export function isImm32(l: L, v: Value): boolean {
-  const f = l.func;
-  return f.op[v] === Op.IConst && (f.type[v] === Type.I32 || f.imm2[v] === f.imm[v] >> 31);
-}
+export { copy, intTemp, isDouble, isImm32, isZero, operandReg, REUSE1, wide } from '../lower_common.ts';
 
 /** A register or memory operand: fields of the instruction that takes it. */
 export class Rm {
@@ -259,10 +252,6 @@ function shiftOf(l: L, v: Value): number {
   return count <= 3 ? count : 0;
 }
 
-/** 0 for 32-bit types, 1 for 64-bit ones: what an instruction family adds. */
-export const wide = (l: L, v: Value): number => (isWide(l.func.type[v]) ? 1 : 0);
-export const isDouble = (l: L, v: Value): number => (l.func.type[v] === Type.F64 ? 1 : 0);
-
 // ---- Shapes ----
 
 /** dst = op a, rm */
@@ -338,26 +327,12 @@ export function defImm(l: L, x: number, dst: number, imm: number, immHigh = 0): 
   l.vcode.operand(dst, Opnd.Def);
 }
 
-/** A copy, which the allocator may turn into nothing. */
-export function copy(l: L, dst: number, src: number): void {
-  const i = l.vcode.inst(P.Copy, 0, l.loc);
-  l.vcode.flags[i] = RawFlag.Move;
-  l.vcode.operand(dst, Opnd.UseAny | 3);
-  l.vcode.operand(src, Opnd.UseAny);
-}
-
 /** Shift by a variable: count in rcx. */
 export function shiftCl(l: L, x: number, dst: number, a: number, count: number): void {
   l.vcode.inst(x, 0, l.loc);
   l.vcode.operand(dst, REUSE1);
   l.vcode.operand(a, Opnd.Use);
   l.vcode.operand(count, Opnd.UseFixed | (Reg.Rcx << Opnd.PayloadShift));
-}
-
-/** Traps if the condition holds. */
-export function trapCC(l: L, cc: number, kind: number): void {
-  const i = l.vcode.inst(P.TrapCC, cc, l.loc);
-  l.vcode.trap[i] = kind;
 }
 
 export function setBool(l: L, dst: number, cc: number): void {

@@ -1,6 +1,7 @@
 // x86_64 instructions as Intel syntax text that GNU as (`.intel_syntax noprefix`) and llvm-mc accept; opcode names for
 // printed VCode. Derived from the table.
-import { CC_NAMES, Fmt, ImmKind, P, RegKind, ROWS, X } from './instructions.ts';
+import { Pseudo, pseudoName } from '../pseudo.ts';
+import { CC_NAMES, Fmt, ImmKind, RegKind, ROWS, X } from './instructions.ts';
 import type { Row } from './instructions.ts';
 import { NAMES16, NAMES32, NAMES64, NAMES8 } from './registers.ts';
 
@@ -99,15 +100,15 @@ export function rowOf(x: number): Row {
   return row;
 }
 
-const PSEUDO_NAMES: readonly string[] = (
-  'args call call_slot call_ref call_code tail_call tail_call_slot tail_call_ref tail_call_code return trap trap_cc ' +
-  'jump branch lea_table jump_table set_bool float_select sdiv32 sdiv64 udiv32 udiv64 srem32 srem64 div_overflow32 ' +
-  'div_overflow64 minmax32 minmax64 mulhigh32 mulhigh64 mulhighs32 mulhighs64 zero_vec zero_int copy'
+const P_NAMES: readonly string[] = (
+  'set_bool float_select sdiv32 sdiv64 udiv32 udiv64 srem32 srem64 div_overflow32 div_overflow64 minmax32 minmax64 ' +
+  'mulhigh32 mulhigh64 mulhighs32 mulhighs64 zero_vec zero_int'
 ).split(' ');
 
 /** Name of an opcode of VCode. */
 export function opcodeName(op: number): string {
-  if (op >= P.Args) return PSEUDO_NAMES[op - P.Args];
+  if (op >= Pseudo.First) return pseudoName(op);
+  if (op >= X.FirstPseudo) return P_NAMES[op - X.FirstPseudo];
   const row = rowOf(op);
   return row.reg === RegKind.G64 || row.rm === RegKind.G64 ? `${row.mnemonic}.64` : row.mnemonic;
 }
