@@ -25,6 +25,7 @@ import { compilerIdentity, isZig, runCompiler } from './cc.ts';
 import type { ErrorContext } from './diagnostics.ts';
 import { describeWasmError, UsageError, UserError } from './diagnostics.ts';
 import { findCompiler } from './find_compiler.ts';
+import { levelFlags } from './level.ts';
 import type { Inputs } from './inputs.ts';
 import { readInputs } from './inputs.ts';
 import { besideOf, keep, moveInto, temporaryFolder, writeAtomically } from './output.ts';
@@ -212,7 +213,7 @@ export class Linker {
       throw new UsageError('--static: programs for macOS are linked with its libSystem.dylib');
     const compiler = findCompiler(target, request.cc, request.verbose);
     const identity = await compilerIdentity(compiler);
-    const stub = await prepareStub(cache, compiler, identity, target, [
+    const stub = await prepareStub(cache, compiler, identity, target, request.compile.march, [
       ...protectionFlags(request.compile),
       ...request.cflags,
     ]);
@@ -287,7 +288,12 @@ export class Linker {
   }
 
   private cFlags(): string[] {
-    return ['-O2', `-I${stubFolder()}`, ...protectionFlags(this.request.compile), ...this.request.cflags];
+    const { target, march } = this.request.compile;
+    return [
+      ...['-O2', `-I${stubFolder()}`, ...levelFlags(this.compiler, target, march)],
+      ...protectionFlags(this.request.compile),
+      ...this.request.cflags,
+    ];
   }
 
   private linkFlags(output: string): string[] {

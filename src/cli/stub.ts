@@ -10,6 +10,7 @@ import { digest } from './cache.ts';
 import type { Compiler } from './cc.ts';
 import { runCompiler } from './cc.ts';
 import { UserError } from './diagnostics.ts';
+import { BEFORE_CHECK, levelFlags } from './level.ts';
 import { targetName } from './target.ts';
 
 /** Flags of the stub's own; the user's come behind. -fPIC serves executables of each kind and shared libraries. */
@@ -35,21 +36,27 @@ export interface Stub {
   readonly key: string;
 }
 
-/** The compiled stub for `target`, made if the cache has none. */
+/** The compiled stub for `target` and the level `march`, made if the cache has none. */
 export async function prepareStub(
   cache: Cache,
   compiler: Compiler,
   identity: string,
   target: Target,
+  march: string,
   cflags: readonly string[],
 ): Promise<Stub> {
   const folder = stubFolder();
   const names = readdirSync(folder).filter((name) => /\.[ch]$/.test(name));
   names.sort();
   const sources = names.filter((name) => name.endsWith('.c'));
-  const flags = [...STUB_FLAGS, ...cflags];
+  const level = levelFlags(compiler, target, march);
+  const flagsOf = (source: string): readonly string[] => [
+    ...STUB_FLAGS,
+    ...(BEFORE_CHECK.has(source) ? [] : level),
+    ...cflags,
+  ];
   const contents = names.flatMap((name) => [name, readFileSync(path.join(folder, name))]);
-  const key = digest([identity, targetName(target), ...flags, ...contents]);
+  const key = digest([identity, targetName(target), ...flagsOf(''), ...contents]);
   const isMachO = target.os === 'macos';
   const entry = await cache.entry('stub', key, async (into) => {
     // Not shown by --verbose: these commands write where the cache is being filled, and cannot be pasted.
@@ -58,7 +65,7 @@ export async function prepareStub(
     const work = async (): Promise<void> => {
       for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
         const object = path.join(into, objectName(name));
-        await runCompiler(quiet, [...flags, '-c', path.join(folder, name), '-o', object]);
+        await runCompiler(quiet, [...flagsOf(name), '-c', path.join(folder, name), '-o', object]);
       }
     };
     await Promise.all(Array.from({ length: PARALLEL }, work));

@@ -50,22 +50,6 @@ describe('command', () => {
     assert.equal(run.stdout, `${GREETING}argument 1: a b\nargument 2: -x\n`);
   });
 
-  it('makes programs that refuse a processor below their level', function () {
-    need(this, 'cc', 'qemu-x86_64');
-    for (const [level, fits, lacks] of [
-      ['x86-64-v2', 'Nehalem', 'qemu64'],
-      ['x86-64-v3', 'Haswell', 'Nehalem'],
-    ]) {
-      const outcome = wasm2native(['--march', level, hello, '-o', at(level)], { cwd: folder });
-      assert.deepEqual([outcome.stderr, outcome.status], ['', 0]);
-      assert.equal(execute('qemu-x86_64', ['-cpu', fits, at(level)]).stdout, GREETING);
-      const refusal = execute('qemu-x86_64', ['-cpu', lacks, at(level)]);
-      assert.equal(refusal.stdout, '');
-      assert.match(refusal.stderr, /this processor lacks instructions the program was compiled for/);
-      assert.equal(refusal.status, 125);
-    }
-  });
-
   it('works through a symbolic link, with HOME unset, at both levels', function () {
     need(this, 'cc');
     symlinkSync(launcher, at('w2n'));
