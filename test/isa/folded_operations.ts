@@ -1,5 +1,6 @@
 // IR whose operands a back end may fold into one instruction: shifts, bit fields and extensions below arithmetic, changed
-// operands of selections, indices of jump tables with and without a known bound. Part of operations.ts.
+// operands of selections, indices of jump tables with and without a known bound, the wraps of 64-bit values. Part of
+// operations.ts.
 import { Type } from '../../src/ir/types.ts';
 
 /** A function of one operation: types of parameters and result, and its IR behind the head of block 0. */
@@ -17,7 +18,18 @@ function narrowed(t: 'i32' | 'i64'): [name: string, body: string][] {
   const k = (v: number, value: bigint): string =>
     `v${v}: ${t} = iconst ${t === 'i32' ? BigInt.asIntN(32, value) : `0x${BigInt.asUintN(64, value).toString(16)}`}\n`;
   const list: [string, string][] = [];
-  const masks = [0xff0n, 0x3fcn, 0xffn, 0xffffn, 0xff00n, 0x7fff8000n, 0x80000000n, 0xff8n, 0xf0f0n, 1n << 40n];
+  const masks = [
+    0xff0n,
+    0x3fcn,
+    0xffn,
+    0xffffn,
+    0xff00n,
+    0x7fff8000n,
+    0x80000000n,
+    0xff8n,
+    0xf0f0n,
+    1n << 40n,
+  ];
   for (const shift of ['shl', 'ushr', 'sshr'])
     for (const count of [1n, 4n, 20n, 31n])
       for (const mask of masks)
@@ -74,7 +86,37 @@ export function foldedOperations(): Tested[] {
         );
       }
   }
-  list.push(...tables());
+  list.push(...tables(), ...wrapped());
+  return list;
+}
+
+const BINARY = 'iadd isub imul sdiv udiv srem urem and or xor shl sshr ushr rotl rotr';
+
+/**
+ * 32-bit operations on the low halves of v0 and v1, which a back end may take from the 64-bit registers. The result is
+ * looked at with 64 bits: an address would be, too.
+ */
+function wrapped(): Tested[] {
+  const list: Tested[] = [];
+  const add = (name: string, params: number, body: string): void => {
+    const wraps = 'v7: i32 = wrap v0\n' + (params === 2 ? 'v8: i32 = wrap v1\n' : '');
+    list.push({
+      name: `${name} of wraps`,
+      params: Array<number>(params).fill(Type.I64),
+      result: Type.I64,
+      body: `${wraps}${body}v12: i64 = zext v11\nreturn v12`,
+      stride: params === 2 ? 5 : 1,
+    });
+  };
+  for (const op of BINARY.split(' ')) {
+    add(op, 2, `v11: i32 = ${op} v7, v8\n`);
+    for (const k of [0, 1, 2, 3, 7, 31, 32, 255, -1, -2, -7, -2147483648]) {
+      add(`${op} by ${k}`, 1, `v9: i32 = iconst ${k}\nv11: i32 = ${op} v7, v9\n`);
+      add(`${op} of ${k}`, 1, `v9: i32 = iconst ${k}\nv11: i32 = ${op} v9, v7\n`);
+    }
+  }
+  for (const op of ['clz', 'ctz', 'popcnt', 'sext8', 'sext16']) add(op, 1, `v11: i32 = ${op} v7\n`);
+  add('select', 2, 'v10: i32 = icmp lt_s v7, v8\nv11: i32 = select v10, v7, v8\n');
   return list;
 }
 

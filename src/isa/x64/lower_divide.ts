@@ -201,9 +201,10 @@ function signedByConst(l: L, inst: Value, d: Value, w: number, remainder: boolea
   const shift = log2(absLow, absHigh);
   const quotient = remainder ? temp(l) : dst;
   if (shift === 0) {
-    // d = 1: -1 is not here.
+    // d = 1: -1 is not here. The low half of a 64-bit operand may be what is divided: a copy would keep the upper half.
     if (remainder) defImm(l, X.MovI, dst, 0);
-    else copy(l, dst, n);
+    else if (w === 1) copy(l, dst, n);
+    else unaryRR(l, X.Mov, dst, n);
     return;
   }
   if (shift > 0) {
