@@ -14,7 +14,7 @@ import { WasmError } from '../frontend/errors.ts';
 import type { Module } from '../frontend/module.ts';
 import { ExternKind } from '../frontend/module.ts';
 import { writeMachO } from '../macho/writer.ts';
-import type { CompileOptions } from '../options.ts';
+import type { CompileOptions, Isa } from '../options.ts';
 import type { FileImage } from '../support/file_image.ts';
 import type { Emit, Request } from './arguments.ts';
 import { moduleName } from './arguments.ts';
@@ -159,11 +159,20 @@ async function compileInput(
           explained(file, () => compileParallel(bytes, options, launcher, hooks)),
         );
     const { isa, os } = options.target;
-    const image = os === 'macos' ? writeMachO(object, isa) : writeElf(object, isa);
+    const image = os === 'macos' ? machO(file, object, isa) : writeElf(object, isa);
     if (request.stats) printStats(file, bytes, object, image);
     return { object, image };
   } finally {
     progress.stop();
+  }
+}
+
+/** Offsets in a Mach-O object have 32 bits, and all runs of the text lie in one section: paddings can be too much. */
+function machO(file: string, object: ObjectFile, isa: Isa): FileImage {
+  try {
+    return writeMachO(object, isa);
+  } catch (error) {
+    throw error instanceof RangeError ? new UserError(`${file}: ${error.message}`) : error;
   }
 }
 

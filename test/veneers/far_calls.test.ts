@@ -201,6 +201,77 @@ describe('far calls, linked', function () {
   });
 });
 
+describe('far runs cost neither memory nor disk', function () {
+  this.timeout(60_000);
+  let folder = '';
+  const at = (name: string): string => path.join(folder, name);
+  /** A module for node that notes the process's peak memory, in KiB, in the file PEAK when it ends. */
+  const HOOK =
+    "process.on('exit', () => require('fs').writeFileSync(process.env.PEAK, `${process.resourceUsage().maxRSS}`));";
+  before(function () {
+    need(this, 'wat2wasm');
+    folder = emptyFolder('far-cost');
+    writeFileSync(at('far.wat'), PROGRAM);
+    writeFileSync(at('hook.cjs'), HOOK);
+    output('wat2wasm', at('far.wat'), '-o', at('far.wasm'));
+  });
+
+  /** Compiles with `pad` bytes behind each function; the object's file and the peak of memory in MiB. */
+  function build(target: string, pad: number): { readonly file: string; readonly peak: number } {
+    const file = at(`${target}-${pad}.o`);
+    const env = { NODE_OPTIONS: `--require ${at('hook.cjs')}`, PEAK: at('peak') };
+    const args = [
+      '--emit',
+      'obj',
+      '--target',
+      target,
+      `--x-pad-functions=${pad}`,
+      at('far.wasm'),
+      '-o',
+      file,
+    ];
+    const made = wasm2native(args, { env });
+    assert.deepEqual([made.stderr, made.status], ['', 0]);
+    return { file, peak: Number(readFileSync(at('peak'), 'utf8')) / 1024 };
+  }
+
+  for (const [target, isa] of [
+    ['x86_64-linux', 'x86_64'],
+    ['aarch64-linux', 'aarch64'],
+    // One section with holes: sparse.
+    ['aarch64-macos', 'aarch64'],
+  ] as const) {
+    it(target, () => {
+      const plain = build(target, 0);
+      const padded = build(target, APART[isa]);
+      assert.ok(padded.peak < plain.peak + 32, `${padded.peak} MiB of memory, ${plain.peak} without padding`);
+      assert.ok(bytesOnDisk(padded.file) < 256 * 1024, `${bytesOnDisk(padded.file)} bytes on disk`);
+      const { size } = statSync(padded.file);
+      if (target.endsWith('macos')) assert.ok(size > 16 * REACH[isa], `${size} bytes`);
+      else assert.ok(size < 64 * 1024, `${size} bytes`);
+    });
+  }
+
+  it('Mach-O objects beyond 4 GiB are refused in one line', () => {
+    const pad = `--x-pad-functions=${APART.x86_64}`;
+    const made = wasm2native([
+      '--emit',
+      'obj',
+      '--target',
+      'x86_64-macos',
+      pad,
+      at('far.wasm'),
+      '-o',
+      at('m.o'),
+    ]);
+    assert.equal(made.status, 1);
+    assert.match(
+      made.stderr,
+      /^wasm2native: .*far\.wasm: a Mach-O object of \d+ bytes: offsets have 32 bits\n$/,
+    );
+  });
+});
+
 const UNWINDS = `(module
   (import "env" "depth" (func $depth (result i32)))
   (func $up (export "up") (param i32) (result i32)
