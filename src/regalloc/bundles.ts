@@ -5,7 +5,7 @@
 // - Liveness by path exploration, no bit vectors; occupancy as bitmaps with lists only for conflicts.
 // - A value is stored once at its definition, or where it leaves its register if that is cheaper.
 // - Constants are re-emitted, never stored; one that is always re-emitted is not defined at all.
-// Stages: liveness.ts, merge.ts, process.ts (with occupancy.ts and split.ts), slots.ts, resolve.ts (with parallel_moves.ts), slot_order.ts; state.ts holds
+// Stages: liveness.ts, merge.ts, process.ts (with occupancy.ts and split.ts), recolour.ts (with range_index.ts), slots.ts, resolve.ts (with parallel_moves.ts), slot_order.ts; state.ts holds
 // the columns. Functions whose live-in sets or conflicts grow out of proportion go to the fast allocator.
 import type { Allocator, MachineEnv, RegallocInput, RegallocOutput } from './door.ts';
 import { collectRegsWritten, EditList, SlotCounter } from './edits.ts';
@@ -13,6 +13,8 @@ import { allocateFast } from './fast.ts';
 import { Liveness } from './liveness.ts';
 import { Merger } from './merge.ts';
 import { Processor } from './process.ts';
+import { RangeIndex } from './range_index.ts';
+import { Recolourer } from './recolour.ts';
 import { Resolver } from './resolve.ts';
 import { SlotOrder } from './slot_order.ts';
 import { SlotAssigner } from './slots.ts';
@@ -30,16 +32,26 @@ export interface BundleStatistics {
   evictions: number;
   splits: number;
   bundles: number;
+  recoloured: number;
 }
 
 class BundleAllocator {
-  readonly statistics: BundleStatistics = { fallback: 0, work: 0, evictions: 0, splits: 0, bundles: 0 };
+  readonly statistics: BundleStatistics = {
+    fallback: 0,
+    work: 0,
+    evictions: 0,
+    splits: 0,
+    bundles: 0,
+    recoloured: 0,
+  };
   private readonly state = new State();
   private readonly liveness = new Liveness();
   private readonly merger = new Merger();
   private readonly processor = new Processor();
   private readonly slotAssigner = new SlotAssigner();
-  private readonly resolver = new Resolver();
+  private readonly ranges = new RangeIndex();
+  private readonly recolourer = new Recolourer();
+  private readonly resolver = new Resolver(this.ranges);
   private readonly slotOrder = new SlotOrder();
   private readonly slots = new SlotCounter();
   private readonly edits = new EditList();
@@ -55,6 +67,9 @@ class BundleAllocator {
     if (!done) return allocateFast(input, env);
     this.edits.clear();
     this.slots.reset();
+    this.ranges.build(this.state);
+    this.recolourer.run(this.state, this.processor.occupancy, this.ranges);
+    this.statistics.recoloured = this.recolourer.moved;
     this.slotAssigner.run(this.state, this.slots);
     this.resolver.run(this.state, this.processor.occupancy, this.edits, this.slots);
     const operandLoc = this.resolver.operandLoc;

@@ -1,4 +1,4 @@
-// Stage 5: operand locations and edits. Each move that is needed becomes a record (point, group, from, to); the records are
+// Stage 6: operand locations and edits. Each move that is needed becomes a record (point, group, from, to); the records are
 // sorted by a packed key and each group is resolved as one set of parallel moves. Groups at an even point, in
 // order: moves of the edge into the block that begins here; moves between pieces of a vreg; fixups of the instruction (fixed and reused
 // uses, copies); moves of the edge out of the block that ends here. At an odd point: fixed defs and stores of definitions.
@@ -12,6 +12,7 @@ import { isReg } from './edits.ts';
 import type { EditList, SlotCounter } from './edits.ts';
 import type { Occupancy } from './occupancy.ts';
 import { MoveResolver } from './parallel_moves.ts';
+import type { RangeIndex } from './range_index.ts';
 import { Entry } from './state.ts';
 import type { State } from './state.ts';
 
@@ -34,13 +35,14 @@ export class Resolver {
   private readonly vreg = new IntColumn(256);
   /** 1 for a store that is not needed if the vreg is stored by its definition. */
   private readonly store = new IntColumn(256);
-  /** Ranges of each vreg by position, CSR. */
-  private vregStart = new Int32Array(0);
-  private vregRange = new Int32Array(0);
-  private bucket = new Int32Array(0);
-  private chain = new Int32Array(0);
   private storeCost = new Float32Array(0);
+  private readonly index: RangeIndex;
   operandLoc = new Int32Array(0);
+
+  /** `index`: rebuilt for each function before `run`. */
+  constructor(index: RangeIndex) {
+    this.index = index;
+  }
 
   run(state: State, occupancy: Occupancy, edits: EditList, slots: SlotCounter): void {
     this.moves.reset();
@@ -50,7 +52,9 @@ export class Resolver {
     this.to.clear();
     this.vreg.clear();
     this.store.clear();
-    this.sortRanges(state);
+    const { numVRegs } = state.input;
+    if (this.storeCost.length < numVRegs) this.storeCost = new Float32Array(numVRegs + (numVRegs >> 1));
+    this.storeCost.fill(0, 0, numVRegs);
     this.operands(state);
     this.copies(state);
     this.pieces(state);
@@ -78,51 +82,10 @@ export class Resolver {
     return state.setSlot.data[state.vregSet[v]];
   }
 
-  private sortRanges(state: State): void {
-    const { numVRegs, numInsts } = state.input;
-    const count = state.rangeFrom.length;
-    const points = 2 * numInsts;
-    if (this.vregStart.length < numVRegs + 1) {
-      this.vregStart = new Int32Array(numVRegs + (numVRegs >> 1) + 1);
-      this.storeCost = new Float32Array(numVRegs + (numVRegs >> 1) + 1);
-    }
-    if (this.vregRange.length < count) {
-      this.vregRange = new Int32Array(count + (count >> 1));
-      this.chain = new Int32Array(count + (count >> 1));
-    }
-    if (this.bucket.length < points) this.bucket = new Int32Array(points + (points >> 1));
-    const { vregStart, vregRange, bucket, chain } = this;
-    vregStart.fill(0, 0, numVRegs + 1);
-    this.storeCost.fill(0, 0, numVRegs);
-    bucket.fill(-1, 0, points);
-    for (let r = 0; r < count; r++) {
-      vregStart[state.rangeVReg.data[r] + 1]++;
-      const from = state.rangeFrom.data[r];
-      chain[r] = bucket[from];
-      bucket[from] = r;
-    }
-    for (let v = 0; v < numVRegs; v++) vregStart[v + 1] += vregStart[v];
-    // Filled back to front; vregStart[v + 1] counts down to the start of v, so shift by one afterwards.
-    for (let p = points - 1; p >= 0; p--) {
-      for (let r = bucket[p]; r >= 0; r = chain[r]) vregRange[--vregStart[state.rangeVReg.data[r] + 1]] = r;
-    }
-    for (let v = 0; v < numVRegs; v++) vregStart[v] = vregStart[v + 1];
-    vregStart[numVRegs] = count;
-  }
-
   /** The location of vreg v at a point of its life; NO_LOCATION if it does not live there. */
   private locationAt(state: State, v: number, point: number): Location {
-    let low = this.vregStart[v];
-    let high = this.vregStart[v + 1];
-    if (low === high) return NO_LOCATION;
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (state.rangeFrom.data[this.vregRange[middle]] <= point) low = middle;
-      else high = middle;
-    }
-    const range = this.vregRange[low];
-    if (state.rangeFrom.data[range] > point || state.rangeTo.data[range] <= point) return NO_LOCATION;
-    return this.locationOf(state, range);
+    const range = this.index.at(state, v, point);
+    return range < 0 ? NO_LOCATION : this.locationOf(state, range);
   }
 
   /** Locations of all operands, and the moves that fixed ones need. */
@@ -190,7 +153,7 @@ export class Resolver {
   private pieces(state: State): void {
     const { numVRegs, blockFreq } = state.input;
     const { instBlock } = state;
-    const { vregStart, vregRange } = this;
+    const { start: vregStart, ranges: vregRange } = this.index;
     const blockStart = state.input.blockStart;
     for (let v = 0; v < numVRegs; v++) {
       const first = vregStart[v];
@@ -299,7 +262,8 @@ export class Resolver {
   /** Decides where each value with pieces in memory is stored, and stores at definitions. */
   private stores(state: State): void {
     const { numVRegs, blockFreq } = state.input;
-    const { vregStart, operandLoc } = this;
+    const { operandLoc } = this;
+    const vregStart = this.index.start;
     for (let v = 0; v < numVRegs; v++) {
       if (vregStart[v] === vregStart[v + 1] || state.vregRemat[v] !== 0) continue;
       const cost = this.storeCost[v];

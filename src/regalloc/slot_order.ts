@@ -1,4 +1,4 @@
-// Stage 6: the busiest spill slots get the lowest numbers, where the ISA names slots near the stack pointer in fewer
+// Stage 7: the busiest spill slots get the lowest numbers, where the ISA names slots near the stack pointer in fewer
 // bytes (MachineEnv.nearSlots). Input: final operand locations and edits; both are renumbered in place. It is a
 // renaming: which values share a slot stays as it was. Slots of 16 bytes keep their place, and then so do all others.
 import { IntColumn } from '../support/int_column.ts';

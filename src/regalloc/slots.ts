@@ -1,4 +1,4 @@
-// Stage 4: spill slots. A spill set gets a slot if one of its ranges lives in memory or an operand asks for it. Slots are shared by sets
+// Stage 5: spill slots. A spill set gets a slot if one of its ranges lives in memory or an operand asks for it. Slots are shared by sets
 // whose extents (first to last point of all their ranges) are disjoint: sorted by start, a slot is free again after the end
 // of its last owner. 8-byte and 16-byte slots do not mix.
 import { IntColumn } from '../support/int_column.ts';
