@@ -37,7 +37,8 @@ let fieldBits = 0;
  */
 function shiftedField(l: L, v: Value, inst: Value, w: number): number {
   const f = l.func;
-  if (f.op[v] !== Op.And || !l.single(v) || f.block[v] !== f.block[inst] || !l.isConst(f.arg(v, 1))) return -1;
+  if (f.op[v] !== Op.And || !l.single(v) || f.block[v] !== f.block[inst] || !l.isConst(f.arg(v, 1)))
+    return -1;
   const shift = f.arg(v, 0);
   const isLeft = f.op[shift] === Op.Shl;
   if ((!isLeft && f.op[shift] !== Op.UShr) || !l.single(shift) || !l.isConst(f.arg(shift, 1))) return -1;
