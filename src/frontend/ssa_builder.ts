@@ -16,6 +16,7 @@ import { Op } from '../ir/opcodes.ts';
 import type { Type } from '../ir/types.ts';
 import { NONE, type Block, type Edge, type Func, type Value } from '../ir/func.ts';
 import { IntColumn } from '../support/int_column.ts';
+import { Definitions } from './definitions.ts';
 
 export class SsaBuilder {
   func!: Func;
@@ -33,13 +34,8 @@ export class SsaBuilder {
   /** The block left last. */
   private previous: Block = NONE;
 
-  // Definitions of blocks that were left: open addressing, key pair and value. hashGen marks live entries.
-  private hashBlock = new Int32Array(1 << 12);
-  private hashVar = new Int32Array(1 << 12);
-  private hashValue = new Int32Array(1 << 12);
-  private hashGen = new Int32Array(1 << 12);
-  private generation = 0;
-  private hashUsed = 0;
+  /** Values of variables at the ends of blocks that were left. */
+  private readonly definitions = new Definitions();
 
   // By block.
   private readonly sealed = new IntColumn();
@@ -79,8 +75,7 @@ export class SsaBuilder {
       this.curStamp = new Int32Array(numVars * 2);
       this.dirtyStamp = new Int32Array(numVars * 2);
     }
-    this.generation++;
-    this.hashUsed = 0;
+    this.definitions.clear();
     this.current = NONE;
     this.previous = NONE;
     this.dirty.clear();
@@ -139,7 +134,8 @@ export class SsaBuilder {
     const b = this.current;
     if (b === NONE) return;
     const { dirty } = this;
-    for (let i = 0; i < dirty.length; i++) this.define(b, dirty.data[i], this.curValue[dirty.data[i]]);
+    for (let i = 0; i < dirty.length; i++)
+      this.definitions.set(b, dirty.data[i], this.curValue[dirty.data[i]]);
     dirty.clear();
     this.blockStamp++;
     this.previous = b;
@@ -242,7 +238,7 @@ export class SsaBuilder {
     let b = start;
     let value: Value;
     for (;;) {
-      value = this.lookup(b, variable);
+      value = this.definitions.get(b, variable);
       if (value !== NONE) break;
       if (this.sealed.data[b] !== 0 && this.predCount.data[b] === 1) {
         b = this.edgeFrom.data[this.predHead.data[b]];
@@ -254,11 +250,11 @@ export class SsaBuilder {
       }
       const p = this.chainParam(b, this.varType[variable], variable);
       value = this.paramValue.data[p];
-      this.define(b, variable, value);
+      this.definitions.set(b, variable, value);
       if (this.sealed.data[b] !== 0) this.work.push(p);
       break;
     }
-    if (b !== start) this.define(start, variable, value);
+    if (b !== start) this.definitions.set(start, variable, value);
     return value;
   }
 
@@ -329,47 +325,5 @@ export class SsaBuilder {
       v = alias[v];
     }
     return v;
-  }
-
-  private slot(block: Block, variable: number): number {
-    const mask = this.hashBlock.length - 1;
-    let h = (Math.imul(block, 0x9e3779b1) ^ Math.imul(variable, 0x85ebca6b)) >>> 7;
-    for (h &= mask; this.hashGen[h] === this.generation; h = (h + 1) & mask)
-      if (this.hashBlock[h] === block && this.hashVar[h] === variable) break;
-    return h;
-  }
-
-  private lookup(block: Block, variable: number): Value {
-    const h = this.slot(block, variable);
-    return this.hashGen[h] === this.generation ? this.hashValue[h] : NONE;
-  }
-
-  private define(block: Block, variable: number, value: Value): void {
-    const h = this.slot(block, variable);
-    if (this.hashGen[h] !== this.generation) {
-      this.hashGen[h] = this.generation;
-      this.hashBlock[h] = block;
-      this.hashVar[h] = variable;
-      this.hashUsed++;
-    }
-    this.hashValue[h] = value;
-    if (this.hashUsed * 2 > this.hashBlock.length) this.growHash();
-  }
-
-  private growHash(): void {
-    const { hashBlock, hashVar, hashValue, hashGen } = this;
-    const n = hashBlock.length * 2;
-    this.hashBlock = new Int32Array(n);
-    this.hashVar = new Int32Array(n);
-    this.hashValue = new Int32Array(n);
-    this.hashGen = new Int32Array(n);
-    for (let i = 0; i < hashBlock.length; i++) {
-      if (hashGen[i] !== this.generation) continue;
-      const h = this.slot(hashBlock[i], hashVar[i]);
-      this.hashGen[h] = this.generation;
-      this.hashBlock[h] = hashBlock[i];
-      this.hashVar[h] = hashVar[i];
-      this.hashValue[h] = hashValue[i];
-    }
   }
 }
