@@ -29,6 +29,27 @@ export class MoveResolver {
     this.cls.push(regClass);
   }
 
+  /**
+   * Whether the added moves may need a free register: some go from memory to memory, or a register is both read and
+   * written, as in a cycle. Otherwise `resolve` may be told of none.
+   */
+  mayNeedFree(): boolean {
+    const from = this.from.data;
+    const to = this.to.data;
+    let readInt = 0;
+    let readVec = 0;
+    let writtenInt = 0;
+    let writtenVec = 0;
+    for (let m = 0; m < this.from.length; m++) {
+      if (from[m] >= SLOT_BASE && to[m] >= SLOT_BASE) return true;
+      if (from[m] < VEC_BASE) readInt |= 1 << from[m];
+      else if (from[m] < SLOT_BASE) readVec |= 1 << (from[m] - VEC_BASE);
+      if (to[m] < VEC_BASE) writtenInt |= 1 << to[m];
+      else if (to[m] < SLOT_BASE) writtenVec |= 1 << (to[m] - VEC_BASE);
+    }
+    return (readInt & writtenInt) !== 0 || (readVec & writtenVec) !== 0;
+  }
+
   /** Forgets everything, also what a set that threw an error left behind. */
   reset(): void {
     this.clear();

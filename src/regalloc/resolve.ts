@@ -8,7 +8,6 @@
 import { IntColumn } from '../support/int_column.ts';
 import { NO_LOCATION, Operand, REMAT_BASE, SLOT_BASE } from './door.ts';
 import type { Location } from './door.ts';
-import { isReg } from './edits.ts';
 import type { EditList, SlotCounter } from './edits.ts';
 import type { Occupancy } from './occupancy.ts';
 import { MoveResolver } from './parallel_moves.ts';
@@ -293,18 +292,12 @@ export class Resolver {
     const sorted = keys.subarray(0, count).sort();
     for (let n = 0; n < count;) {
       const where = Math.floor(sorted[n] / KEY_SCALE);
-      let plain = true;
-      const begin = n;
       for (; n < count; n++) {
         const m = sorted[n] - where * KEY_SCALE;
         if (m >= KEY_SCALE) break;
-        const from = this.from.data[m];
-        const to = this.to.data[m];
-        if (!isReg(from) && !isReg(to)) plain = false;
-        this.moves.add(from, to, vregClass[this.vreg.data[m]]);
+        this.moves.add(this.from.data[m], this.to.data[m], vregClass[this.vreg.data[m]]);
       }
-      if (n - begin > 1) plain = false;
-      this.flush(state, occupancy, where, plain, edits, slots);
+      this.flush(state, occupancy, where, edits, slots);
     }
   }
 
@@ -312,7 +305,6 @@ export class Resolver {
     state: State,
     occupancy: Occupancy,
     where: number,
-    plain: boolean,
     edits: EditList,
     slots: SlotCounter,
   ): void {
@@ -320,7 +312,7 @@ export class Resolver {
     const order = state.env.order;
     let freeInt = 0;
     let freeVec = 0;
-    if (!plain) {
+    if (this.moves.mayNeedFree()) {
       freeInt = occupancy.freeAround(0, point);
       freeVec = occupancy.freeAround(1, point);
       const other = this.otherEnd(state, point, where & 3);
