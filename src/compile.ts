@@ -15,7 +15,7 @@ import { withReach } from './emit/fixup_kinds.ts';
 import { dataBlock, FixupRow } from './emit/function_code.ts';
 import type { ObjectFile } from './emit/object_file.ts';
 import { layoutOrder } from './emit/layout_order.ts';
-import { buildCodeTables, NO_FUNCTION } from './emit/tables.ts';
+import { buildCodeIndex, NO_FUNCTION, writeCodeRecords } from './emit/tables.ts';
 import { TextLayout } from './emit/text_layout.ts';
 import { functionListing } from './emit/listing.ts';
 import { World, WorldNeeded } from './frontend/closed_world.ts';
@@ -217,15 +217,21 @@ export class ModuleCompiler {
     };
     // The tables stand before the code, so that the 32-bit offsets in them reach, however long the text is. Their
     // size does not depend on where anything lies.
-    const unplaced = this.codeMap(units.map((unit) => ({ ...unit, offset: 0 })));
+    const { stream, starts } = writeCodeRecords(units);
+    const unplaced = this.codeMap(
+      units.map((unit) => ({ ...unit, offset: 0, records: 0 })),
+      stream,
+    );
     const { length } = buildModuleTables(module, this.layout, facts, unplaced);
     const block = new Uint8Array(length);
     text.append(dataBlock(block, 64), symbols.header);
     const placed: PlacedCode[] = [];
-    for (const k of layoutOrder(units.length, options.stress.layoutSeed))
-      placed.push({ ...units[k], offset: text.append(units[k].code, units[k].symbol) });
+    for (const k of layoutOrder(units.length, options.stress.layoutSeed)) {
+      const offset = text.append(units[k].code, units[k].symbol);
+      placed.push({ ...units[k], offset, records: starts[k] });
+    }
     const textImage = text.finish();
-    const code = { ...this.codeMap(placed), textBytes: textImage.size };
+    const code = { ...this.codeMap(placed, stream), textBytes: textImage.size };
     block.set(buildModuleTables(module, this.layout, facts, code));
     return buildObject({
       module,
@@ -276,13 +282,12 @@ export class ModuleCompiler {
   }
 
   /** Where all code has come to lie, but for the size of the text. */
-  private codeMap(placed: readonly PlacedCode[]): CodeMap {
+  private codeMap(placed: readonly PlacedCode[], codeRecords: Uint8Array): CodeMap {
     const { module, symbols } = this;
     const offsets = new Float64Array(symbols.count);
     for (const { symbol, offset } of placed) offsets[symbol] = offset;
     const offsetsOf = (list: Int32Array): Float64Array =>
       Float64Array.from(list, (symbol) => (symbol < 0 ? 0 : offsets[symbol]));
-    const tables = buildCodeTables(placed);
     const n = module.funcCount;
     return {
       flags: this.headerFlags(),
@@ -292,8 +297,8 @@ export class ModuleCompiler {
       callThunk: offsetsOf(symbols.callThunk),
       hostThunk: offsetsOf(symbols.hostThunk),
       codeOffset: offsets.slice(0, n),
-      codeIndex: tables.index,
-      codeRecords: tables.stream,
+      codeIndex: buildCodeIndex(placed),
+      codeRecords,
     };
   }
 

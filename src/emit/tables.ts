@@ -48,6 +48,8 @@ export interface PlacedFunction {
   readonly code: Pick<FunctionCode, 'traps' | 'callSites' | 'bytes'>;
   /** From the header. */
   readonly offset: number;
+  /** Where its records begin in the stream. */
+  readonly records: number;
   /** Function index in the module, or NO_FUNCTION. */
   readonly functionIndex: number;
   readonly frame: {
@@ -56,6 +58,12 @@ export interface PlacedFunction {
     readonly prologueBytes: number;
     readonly stackArgBytes: number;
   };
+}
+
+/** The stream, and where each function's records begin in it. */
+export interface CodeRecords {
+  readonly stream: Uint8Array;
+  readonly starts: Float64Array;
 }
 
 export interface CodeTables {
@@ -107,16 +115,28 @@ class ByteStream {
   }
 }
 
-/** Builds both tables. `functions` may come in any order. Throws RangeError if a number exceeds its field. */
-export function buildCodeTables(functions: readonly PlacedFunction[]): CodeTables {
+/** Writes the stream: what happens in functions does not depend on where they are placed. Throws RangeError beyond 4 GiB. */
+export function writeCodeRecords(functions: readonly Pick<PlacedFunction, 'code'>[]): CodeRecords {
+  const stream = new ByteStream();
+  const starts = new Float64Array(functions.length);
+  stream.uleb(Mark.End);
+  for (let f = 0; f < functions.length; f++) {
+    const { traps, callSites } = functions[f].code;
+    if (traps.length === 0 && callSites.length === 0) continue;
+    starts[f] = stream.length;
+    writeRecords(stream, traps, callSites);
+  }
+  if (stream.length >= 2 ** 32) throw new RangeError('the records of code offsets exceed 4 GiB');
+  return { stream: stream.bytes.subarray(0, stream.length), starts };
+}
+
+/** Builds the index. `functions` may come in any order. Throws RangeError if a number exceeds its field. */
+export function buildCodeIndex(functions: readonly PlacedFunction[]): Uint8Array {
   const sorted = functions.slice().sort((a, b) => a.offset - b.offset);
   const index = new Uint8Array(sorted.length * CodeRow.Size);
   const view = new DataView(index.buffer);
-  const stream = new ByteStream();
-  stream.uleb(Mark.End);
   for (let f = 0; f < sorted.length; f++) {
-    const { code, offset, functionIndex, frame } = sorted[f];
-    const hasRecords = code.traps.length > 0 || code.callSites.length > 0;
+    const { code, offset, records, functionIndex, frame } = sorted[f];
     if (frame.prologueBytes > MAX_U16 || frame.stackArgBytes > MAX_U16)
       throw new RangeError('a prologue or the stack arguments exceed 64 KiB');
     const at = f * CodeRow.Size;
@@ -125,14 +145,12 @@ export function buildCodeTables(functions: readonly PlacedFunction[]): CodeTable
     view.setUint32(at + CodeRow.Bytes, code.bytes.length, true);
     view.setUint32(at + CodeRow.FrameBytes, frame.frameBytes, true);
     view.setUint32(at + CodeRow.SavedMask, frame.savedMask, true);
-    view.setUint32(at + CodeRow.Records, hasRecords ? stream.length : 0, true);
+    view.setUint32(at + CodeRow.Records, records, true);
     view.setUint32(at + CodeRow.Function, functionIndex, true);
     view.setUint16(at + CodeRow.PrologueBytes, frame.prologueBytes, true);
     view.setUint16(at + CodeRow.StackArgBytes, frame.stackArgBytes, true);
-    if (hasRecords) writeRecords(stream, code.traps, code.callSites);
-    if (stream.length >= 2 ** 32) throw new RangeError('the tables of code offsets exceed 4 GiB');
   }
-  return { index, stream: stream.bytes.subarray(0, stream.length) };
+  return index;
 }
 
 function writeRecords(stream: ByteStream, traps: Int32Array, calls: Int32Array): void {

@@ -57,6 +57,8 @@ export interface CodeUnit extends CompiledFunction {
 export interface PlacedCode extends CodeUnit {
   /** From the header. */
   readonly offset: number;
+  /** Where its code records begin in their stream. */
+  readonly records: number;
 }
 
 export interface ObjectParts {

@@ -1,19 +1,13 @@
 import assert from 'node:assert/strict';
-import {
-  NO_FUNCTION,
-  buildCodeTables,
-  findCallSite,
-  findFunction,
-  readRow,
-  wasmOffsetOf,
-} from '../../src/emit/tables.ts';
+import { NO_FUNCTION, findCallSite, findFunction, readRow, wasmOffsetOf } from '../../src/emit/tables.ts';
 import type { PlacedFunction } from '../../src/emit/tables.ts';
+import { buildCodeTables } from './code_tables.ts';
 
 function placed(
   offset: number,
   size: number,
   rows: Partial<Record<'traps' | 'callSites', number[]>>,
-): PlacedFunction {
+): Omit<PlacedFunction, 'records'> {
   return {
     code: {
       bytes: new Uint8Array(size),
