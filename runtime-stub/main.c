@@ -17,9 +17,10 @@ extern char **environ;
 static w2n_options options;
 static w2n_start start;
 
-#ifdef __APPLE__
-/* Weak: these give way to what wasi_setup.c, invoke.c and the user's C define, where there are such. */
+/* Weak: these give way to what the user's C, wasi_setup.c and invoke.c define, where there are such. On ELF this file stays
+ * in its archive where there is another main, but with zig, which links the archive before the user's C files. */
 __attribute__((weak)) W2N_HIDDEN int main(int argc, char **argv);
+#ifdef __APPLE__
 __attribute__((weak)) bool w2n_has_invoke = false;
 __attribute__((weak)) uint32_t w2n_invoke(w2n_instance *inst, const char *name, int argc, char **argv, const char **problem) {
   (void)inst, (void)name, (void)argc, (void)argv, (void)problem;

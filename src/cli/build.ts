@@ -355,6 +355,11 @@ export class Linker {
     return names.map((name) => `-Wl,-u,${name}`);
   }
 
+  private linksByLld(): boolean {
+    const words = [...this.compiler.words, ...this.request.cflags, ...this.request.ldflags];
+    return isZig(this.compiler) || words.some((word) => /^-fuse-ld=(.*\/)?(ld\.)?lld/.test(word));
+  }
+
   /** Options that keep the runs of the text at their distances; a file that they name is written into `folder`. */
   private placement(object: ObjectFile, folder: string): string[] {
     const runs = object.sections.filter((section) => section.role === SectionRole.Text);
@@ -362,8 +367,9 @@ export class Linker {
     const places = runs.map(
       (run) => [textSectionName(run.index), `0x${(TEXT_BASE + run.textOffset).toString(16)}`] as const,
     );
-    if (!isZig(this.compiler)) return places.map(([name, at]) => `-Wl,--section-start=${name}=${at}`);
-    // zig refuses the option, though its linker has it. Other linkers would place what no script names behind the runs.
+    if (!this.linksByLld()) return places.map(([name, at]) => `-Wl,--section-start=${name}=${at}`);
+    // lld moves what stands behind a section that the option places, and zig refuses the option. By a script, GNU ld would
+    // move what the script does not name.
     const script = path.join(folder, 'runs.ld');
     const lines = places.map(([name, at]) => `  ${name} ${at} : { *(${name}) }\n`);
     writeFileSync(script, `SECTIONS {\n${lines.join('')}} INSERT AFTER .bss;\n`);

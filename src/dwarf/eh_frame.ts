@@ -25,8 +25,15 @@ const enum Cfa {
 const PCREL_SDATA4 = 0x1b;
 const PCREL_ABSPTR = 0x10;
 const DATA_ALIGN = -8;
-/** Unwind data reaches code by 32 bits with sign: functions farther than this from the text's start get none. */
+/**
+ * Linkers make a table of 32-bit offsets of all that `.eh_frame` covers, and fail if a function is too far away for it (GNU
+ * ld: ".eh_frame_hdr entry overflow", lld: "PC offset is too large"), whatever the encoding in `.eh_frame`. Functions that
+ * end farther than this from the text's start are covered elsewhere, see `SectionRole.FarEhFrame` and `encodeDebugFrame`.
+ */
 export const EH_FRAME_REACH = 1 << 30;
+/** `CIE_id` of `.debug_frame` and its version in DWARF 5. */
+const DEBUG_FRAME_CIE = 0xffffffff;
+const DEBUG_FRAME_VERSION = 4;
 
 interface CfiIsa {
   readonly codeAlign: number;
@@ -83,7 +90,7 @@ export function encodeEhFrame(
   addressBytes: 4 | 8,
 ): EhFrame {
   const isa = ISAS[isaName];
-  const out = new ByteWriter(64 + functions.length * 56);
+  const out = new ByteWriter(64 + functions.length * 64);
   const relocations: ObjectRelocation[] = [];
   const kind = addressBytes === 4 ? RelocationKind.Pc32 : RelocationKind.Pc64;
   writeCie(out, isa, addressBytes);
@@ -102,6 +109,46 @@ export function encodeEhFrame(
   return { bytes: out.bytes(), relocations };
 }
 
+/** `functions` as the content of `.debug_frame`, which is object section number `section`, with symbol `own` at its start. */
+export function encodeDebugFrame(
+  isaName: 'x86_64' | 'aarch64',
+  functions: readonly UnwindFunction[],
+  section: number,
+  own: number,
+): EhFrame {
+  const isa = ISAS[isaName];
+  const out = new ByteWriter(64 + functions.length * 64);
+  const relocations: ObjectRelocation[] = [];
+  out.u32(0);
+  out.u32(DEBUG_FRAME_CIE);
+  out.u8(DEBUG_FRAME_VERSION);
+  out.cstring('');
+  out.u8(8); // bytes of an address
+  out.u8(0); // bytes of a segment selector
+  writeRules(out, isa);
+  for (const entry of functions) {
+    const start = out.length;
+    out.u32(0);
+    relocations.push({
+      ...{ section, offset: out.length, symbol: own, kind: RelocationKind.SectionOffset32, addend: 0 },
+    });
+    out.u32(0); // the CIE, the section's first record
+    relocations.push({
+      section,
+      offset: out.length,
+      symbol: entry.symbol,
+      kind: RelocationKind.Abs64,
+      addend: 0,
+    });
+    out.u64(0);
+    out.u64(entry.bytes);
+    writeRows(out, isa, entry.unwind);
+    out.align(8);
+    out.setU32(start, out.length - start - 4);
+  }
+  return { bytes: out.bytes(), relocations };
+}
+
 function writeAddress(out: ByteWriter, value: number, addressBytes: 4 | 8): void {
   if (addressBytes === 4) out.u32(value);
   else out.u64(value);
@@ -112,11 +159,18 @@ function writeCie(out: ByteWriter, isa: CfiIsa, addressBytes: 4 | 8): void {
   out.u32(0);
   out.u8(1);
   out.cstring('zR');
+  writeRules(out, isa, addressBytes === 4 ? PCREL_SDATA4 : PCREL_ABSPTR);
+}
+
+/** The end of a CIE that is the section's first record, `encoding` its augmentation data. */
+function writeRules(out: ByteWriter, isa: CfiIsa, encoding?: number): void {
   out.uleb(isa.codeAlign);
   out.sleb(DATA_ALIGN);
   out.uleb(isa.returnAddress);
-  out.uleb(1);
-  out.u8(addressBytes === 4 ? PCREL_SDATA4 : PCREL_ABSPTR);
+  if (encoding !== undefined) {
+    out.uleb(1);
+    out.u8(encoding);
+  }
   defCfa(out, isa.stackPointer, isa.entryCfaOffset);
   if (isa.returnAddressOnStack) saved(out, isa.returnAddress, -8);
   out.align(8); // DW_CFA_nop is 0

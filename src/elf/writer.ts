@@ -4,6 +4,7 @@
 // - Runs behind the first are named by no relocation. An R_*_NONE in the module record keeps them from --gc-sections.
 // - aarch64 text carries mapping symbols $x and $d (ELF for the Arm 64-bit Architecture, section 4.5.4): linkers look
 //   for erratum sequences in what they take for code, disassemblers decode it.
+// - Call frame information of far code is `w2n_eh_frame`; the stub finds it by `__start_w2n_eh_frame`. Kept likewise.
 // - Addends stand in relocations (RELA) only; the places are zero.
 // Sections: null, the object's own in their order, `.note.GNU-stack`, `.rela*`, `.symtab`, `.strtab`, `.shstrtab`.
 // Symbols: null, one STT_SECTION for each section, mapping symbols, local ones, then global ones. The section header
@@ -107,9 +108,9 @@ class ElfWriter {
       if (list === undefined) bySection.set(relocation.section, [relocation]);
       else list.push(relocation);
     }
-    // Extra runs are kept alive by the record, which then needs relocations even if it had none.
+    // Some sections are kept alive by the record, which then needs relocations even if it had none.
     const record = this.recordSection();
-    if (record >= 0 && this.extraRuns().length > 0 && !bySection.has(record)) bySection.set(record, []);
+    if (record >= 0 && this.keptSections().length > 0 && !bySection.has(record)) bySection.set(record, []);
     return bySection;
   }
 
@@ -117,10 +118,10 @@ class ElfWriter {
     return this.object.sections.findIndex((section) => section.role === SectionRole.Record);
   }
 
-  /** Section numbers in the file of the text's runs behind the first. */
-  private extraRuns(): number[] {
-    return this.object.sections.flatMap((section, i) =>
-      section.role === SectionRole.Text && section.index > 0 ? [i + 1] : [],
+  /** Section numbers in the file of what nothing refers to: the text's runs behind the first, their unwind data. */
+  private keptSections(): number[] {
+    return this.object.sections.flatMap(({ role, index }, i) =>
+      (role === SectionRole.Text && index > 0) || role === SectionRole.FarEhFrame ? [i + 1] : [],
     );
   }
 
@@ -231,7 +232,7 @@ class ElfWriter {
       out.u64(addend);
     };
     if (section === this.recordSection())
-      for (const run of this.extraRuns()) put(0, run, RelocX86_64.None, 0);
+      for (const kept of this.keptSections()) put(0, kept, RelocX86_64.None, 0);
     for (const { offset, symbol, kind, addend } of relocations) {
       const target = this.object.symbols[symbol];
       const type = this.relocationType(kind);
@@ -339,6 +340,8 @@ function sectionName(section: ObjectSection): string {
       return '.data.rel.ro';
     case SectionRole.EhFrame:
       return '.eh_frame';
+    case SectionRole.FarEhFrame:
+      return 'w2n_eh_frame';
     default:
       return section.name;
   }
@@ -356,6 +359,7 @@ function sectionFlags(section: ObjectSection): number {
     case SectionRole.Record:
       return SectionFlag.Alloc | SectionFlag.Write;
     case SectionRole.EhFrame:
+    case SectionRole.FarEhFrame:
     case SectionRole.Note:
       return SectionFlag.Alloc;
     default:

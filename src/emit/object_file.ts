@@ -11,6 +11,11 @@ export const enum SectionRole {
   Record,
   /** `.eh_frame`, `__TEXT,__eh_frame`. */
   EhFrame,
+  /**
+   * ELF: call frame information of code too far from it for `.eh_frame`, in the same shape, with a zero word at its end:
+   * `w2n_eh_frame`. The stub hands it to the unwinder.
+   */
+  FarEhFrame,
   /** An ELF note that is loaded, `.note.gnu.property`; its name is `ObjectSection.name`. Nothing on Mach-O. */
   Note,
   /** A debug section; its name is `ObjectSection.name`. */

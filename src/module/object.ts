@@ -14,7 +14,13 @@ import {
   type ObjectSection,
   type ObjectSymbol,
 } from '../emit/object_file.ts';
-import { EH_FRAME_REACH, encodeEhFrame, type UnwindFunction } from '../dwarf/eh_frame.ts';
+import {
+  EH_FRAME_REACH,
+  encodeDebugFrame,
+  encodeEhFrame,
+  type EhFrame,
+  type UnwindFunction,
+} from '../dwarf/eh_frame.ts';
 import type { TextImage } from '../emit/text_layout.ts';
 import { ExternKind, type Module } from '../frontend/module.ts';
 import type { Names } from '../frontend/names.ts';
@@ -87,7 +93,9 @@ class ObjectBuilder {
   readonly relocations: ObjectRelocation[] = [];
   private readonly sections: ObjectSection[];
   private headerSymbol = 0;
+  /** Functions within reach of `.eh_frame`, and others. */
   private readonly unwind: UnwindFunction[] = [];
+  private readonly farUnwind: UnwindFunction[] = [];
 
   constructor(sections: ObjectSection[]) {
     this.sections = sections;
@@ -128,18 +136,30 @@ class ObjectBuilder {
       const binding = label?.global === true ? SymbolBinding.Global : SymbolBinding.Local;
       const bytes = code.code.bytes.length;
       const symbol = this.symbol(name, section, at, bytes, SymbolKind.Function, binding);
-      if (code.offset + bytes <= EH_FRAME_REACH)
-        this.unwind.push({ symbol, bytes, unwind: code.frame.unwind });
+      const isNear = code.offset + bytes <= EH_FRAME_REACH;
+      (isNear ? this.unwind : this.farUnwind).push({ symbol, bytes, unwind: code.frame.unwind });
     }
   }
 
-  /** Call frame information of all code within reach of the section. */
+  /** Call frame information of all code; on macOS, of that within reach. */
   unwindData({ options }: ObjectParts): void {
     const { isa, os } = options.target;
+    const add = (role: SectionRole, { bytes, relocations }: EhFrame, name = ''): void => {
+      this.sections.push(plainSection(role, bytes, 8, name));
+      for (const relocation of relocations) this.relocations.push(relocation);
+    };
+    add(SectionRole.EhFrame, encodeEhFrame(isa, this.unwind, this.sections.length, os === 'macos' ? 8 : 4));
+    if (this.farUnwind.length === 0 || os === 'macos') return;
+    const far = encodeEhFrame(isa, this.farUnwind, this.sections.length, 8);
+    const ended = new Uint8Array(far.bytes.length + 8);
+    ended.set(far.bytes);
+    add(SectionRole.FarEhFrame, { ...far, bytes: ended });
+    // The stub's file that hands it to the unwinder comes from the archive for this symbol.
+    this.symbol('w2n_far_frames', -1, 0, 0, SymbolKind.Object, SymbolBinding.Undefined);
+    // Debuggers do not know that section.
     const section = this.sections.length;
-    const frame = encodeEhFrame(isa, this.unwind, section, os === 'macos' ? 8 : 4);
-    this.sections.push(plainSection(SectionRole.EhFrame, frame.bytes, 8));
-    for (const relocation of frame.relocations) this.relocations.push(relocation);
+    const own = this.symbol('', section, 0, 0, SymbolKind.None, SymbolBinding.Local);
+    add(SectionRole.Debug, encodeDebugFrame(isa, this.farUnwind, section, own), '.debug_frame');
   }
 
   /**

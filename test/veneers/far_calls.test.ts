@@ -312,24 +312,92 @@ int main(void) {
 }
 `;
 
-describe('far calls, unwound', function () {
+/** How to link, and what that needs. */
+interface UnwindCase {
+  readonly isa: HostIsa;
+  readonly by: string;
+  readonly tools: readonly string[];
+  readonly options: readonly string[];
+}
+const lld = (isa: HostIsa): string[] => [
+  '--cc',
+  `clang-19 --target=${isa}-linux-gnu`,
+  '--ldflags',
+  '-fuse-ld=lld',
+];
+const ZIG = 'zig, musl, libunwind';
+const UNWIND_CASES: readonly UnwindCase[] = [
+  ...(['x86_64', 'aarch64'] as const).flatMap((isa) => [
+    { isa, by: 'gcc, PIE', tools: [], options: [] },
+    { isa, by: 'gcc, -static', tools: [], options: ['--static'] },
+    { isa, by: 'clang, lld', tools: ['clang-19', 'ld.lld-19'], options: lld(isa) },
+  ]),
+  {
+    ...{ isa: 'aarch64', by: ZIG, tools: [] },
+    options: ['--cc', 'python3 -m ziglang cc -target aarch64-linux-musl', '--ldflags', '-lunwind'],
+  },
+];
+
+describe('far calls, unwound beyond the reach of .eh_frame', function () {
   this.timeout(120_000);
-  for (const isa of ['x86_64', 'aarch64'] as const) {
-    it(`${isa}: call frame information up to 1 GiB from the text's start`, function () {
-      needTools(this, isa);
-      const folder = emptyFolder(`far-unwind-${isa}`);
-      const at = (name: string): string => path.join(folder, name);
-      writeFileSync(at('unwinds.wat'), UNWINDS);
-      writeFileSync(at('main.c'), UNWINDER);
-      output('wat2wasm', at('unwinds.wat'), '-o', at('unwinds.wasm'));
-      const target = ['--target', `${isa}-linux`, '--cflags', '-Wall -Wextra -Werror'];
-      const pad = `--x-pad-functions=${140 * MIB}`;
-      const made = wasm2native([...target, pad, 'unwinds.wasm', 'main.c', '-o', 'program'], { cwd: folder });
-      assert.deepEqual([made.stderr, made.status], ['', 0]);
+  /** Some functions lie farther than 1 GiB from the text's start; C's calls of the exports must reach. */
+  const PAD = 240 * MIB;
+  let folder = '';
+  const at = (name: string): string => path.join(folder, name);
+  before(function () {
+    need(this, 'wat2wasm');
+    folder = emptyFolder('far-unwind');
+    writeFileSync(at('unwinds.wat'), UNWINDS);
+    writeFileSync(at('main.c'), UNWINDER);
+    output('wat2wasm', '--debug-names', at('unwinds.wat'), '-o', at('unwinds.wasm'));
+  });
+
+  function addressOf(program: string, name: string): number {
+    const found = new RegExp(`^ *\\d+: ([0-9a-f]+) .* ${name}$`, 'm').exec(output('readelf', '-sW', program));
+    assert.ok(found !== null, name);
+    return parseInt(found[1], 16);
+  }
+
+  function build({ options, isa, by }: UnwindCase, env: NodeJS.ProcessEnv): string {
+    const program = at(`${isa} ${by}`);
+    const target = ['--target', by === ZIG ? `${isa}-linux-musl` : `${isa}-linux`];
+    const args = [...target, '--cflags', '-Wall -Wextra -Werror', `--x-pad-functions=${PAD}`, ...options];
+    const made = wasm2native([...args, 'unwinds.wasm', 'main.c', '-o', program], { cwd: folder, env });
+    assert.deepEqual([made.stderr, made.status], ['', 0]);
+    const distance = addressOf(program, 'up') - addressOf(program, 'w2n_header_unwinds');
+    assert.ok(distance > 1024 * MIB, `${distance} bytes`);
+    return program;
+  }
+
+  for (const unwound of UNWIND_CASES) {
+    const { isa, by, tools } = unwound;
+    it(`${isa}, ${by}: the C library's unwinder goes through`, function () {
+      needTools(this, isa, by === ZIG ? 'zig' : 'glibc');
+      need(this, ...tools);
+      const program = build(unwound, by === ZIG ? zigEnvironment(this) : {});
       // Eight frames of wasm functions more.
-      assert.equal(runProgram(isa, at('program')).stdout, '8 1\n');
+      assert.equal(runProgram(isa, program).stdout, '8 1\n');
+      const frames = output('readelf', '--debug-dump=frames', program);
+      const start = addressOf(program, 'up').toString(16);
+      assert.match(frames.slice(frames.indexOf('.debug_frame')), new RegExp(` FDE .* pc=0*${start}\\.\\.`));
     });
   }
+
+  it('gdb names the functions from the callback to main', function () {
+    if (!isOwnIsa('x86_64')) skipBecause(this, 'gdb runs programs of this machine');
+    needTools(this, 'x86_64');
+    need(this, 'gdb');
+    const program = build(UNWIND_CASES[0], {});
+    const commands = ['break env__depth', 'run', 'continue', 'bt'].flatMap((command) => ['-ex', command]);
+    const gdb = execute('gdb', ['-nx', '-batch', ...commands, program]);
+    if (/ptrace|could not trace/i.test(gdb.stderr)) skipBecause(this, 'gdb may not trace processes here');
+    const names = [...gdb.stdout.matchAll(/^#\d+ +(?:0x[0-9a-f]+ in )?([^\s(]+) \(/gm)].map((m) => m[1]);
+    assert.deepEqual(
+      names.filter((name) => ['up', 'up_again', 'main'].includes(name)),
+      [...['up', 'up_again', 'up', 'up_again', 'up', 'up_again', 'up', 'up_again'], 'up', 'main'],
+      gdb.stdout + gdb.stderr,
+    );
+  });
 });
 
 describe('far calls, mapped by the test host', function () {
