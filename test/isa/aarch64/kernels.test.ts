@@ -1,48 +1,11 @@
-// Small functions whose machine code is written down: kernels/NAME.ir holds the IR, then the disassembly as comments.
-// `BLESS=1 node scripts/test.mjs isa/aarch64/kernels` writes it anew. The unwind rows of each are checked at every
-// instruction against what the instructions do to stack pointer, frame pointer and saved registers.
+// Goldens of machine code (kernels.ts), and the unwind rows against what the instructions do to stack pointer, frame pointer
+// and saved registers.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { CallSiteRow, FixupRow } from '../../../src/emit/function_code.ts';
-import { parseModule } from '../../../src/ir/parser.ts';
-import { verify } from '../../../src/ir/verifier.ts';
 import type { CompiledFunction } from '../../../src/isa/contract.ts';
 import { Unwind, UNWIND_ROW } from '../../../src/isa/frame.ts';
-import { allocateBundles } from '../../../src/regalloc/bundles.ts';
-import { need } from '../../support/need.ts';
-import { fromRoot } from '../../support/paths.ts';
-import { NativeModule } from '../native.ts';
-
-const MARK = '; ---- aarch64';
-
-interface Line {
-  readonly offset: number;
-  readonly text: string;
-}
-
-function disassemble(compiled: CompiledFunction): Line[] {
-  const dir = fromRoot('build/test/isa');
-  mkdirSync(dir, { recursive: true });
-  const file = `${dir}/kernel-a64-${process.pid}.bin`;
-  const { bytes, dataRanges } = compiled.code;
-  writeFileSync(file, bytes.subarray(0, dataRanges.length > 0 ? dataRanges[0] : bytes.length));
-  const args = ['-D', '-b', 'binary', '-m', 'aarch64', '--no-show-raw-insn', file];
-  const ran = spawnSync('aarch64-linux-gnu-objdump', args, { encoding: 'utf8' });
-  assert.equal(ran.status, 0, ran.stderr);
-  spawnSync('rm', ['-f', file]);
-  const lines: Line[] = [];
-  for (const line of ran.stdout.split('\n')) {
-    const match = /^\s*([0-9a-f]+):\t(.*)$/.exec(line);
-    if (match === null) continue;
-    const text = match[2]
-      .replace(/\s+/g, ' ')
-      .replace(/\/\/.*/, '')
-      .trim();
-    lines.push({ offset: parseInt(match[1], 16), text });
-  }
-  return lines;
-}
+import { kernelSuite } from '../kernels.ts';
+import type { Line } from '../kernels.ts';
 
 /** Distance of stack and frame pointer from the CFA, and of the places of saved registers. */
 interface State {
@@ -132,30 +95,10 @@ function checkUnwind(compiled: CompiledFunction, lines: readonly Line[]): void {
   for (; row < unwind.length; row += UNWIND_ROW) assert.equal(unwind[row], end, 'row behind the code');
 }
 
-describe('aarch64 kernels', () => {
-  const dir = fromRoot('test/isa/aarch64/kernels');
-  for (const name of readdirSync(dir)) {
-    it(name, function () {
-      need(this, 'aarch64-linux-gnu-objdump');
-      const file = `${dir}/${name}`;
-      const [source, golden = ''] = readFileSync(file, 'utf8').split(`${MARK}\n`);
-      const { sigs, funcs } = parseModule(source);
-      verify(funcs[0], sigs);
-      const native = new NativeModule(sigs, 1, {
-        isa: 'aarch64',
-        allocator: allocateBundles,
-        march: '',
-        gs: false,
-        regs: 0,
-        padBlocks: 0,
-        optLevel: 2,
-      });
-      const compiled = native.add(funcs[0], 0);
-      const lines = disassemble(compiled);
-      checkUnwind(compiled, lines);
-      const text = lines.map((l) => `; ${l.offset.toString(16).padStart(4)}: ${l.text}\n`).join('');
-      if (process.env.BLESS === '1') writeFileSync(file, `${source}${MARK}\n${text}`);
-      else assert.equal(text, golden);
-    });
-  }
+kernelSuite({
+  isa: 'aarch64',
+  folder: 'aarch64',
+  objdump: 'aarch64-linux-gnu-objdump',
+  machine: ['aarch64'],
+  checkUnwind,
 });
