@@ -3,13 +3,12 @@
 // A rule first asks for all registers (which may write constants), among them those of an Address (`setAddress`), then
 // writes instructions with the functions below.
 import type { Value } from '../../ir/func.ts';
-import { Effect, memAccess, memType, Op, OP_EFFECTS } from '../../ir/opcodes.ts';
-import { accessBytes, Type } from '../../ir/types.ts';
+import { Effect, Op, OP_EFFECTS } from '../../ir/opcodes.ts';
 import { RegClass } from '../../regalloc/door.ts';
-import { upperBound } from '../bounds.ts';
 import type { Lowering, LowerTarget } from '../lower.ts';
 import { isImm32, operandReg, REUSE1 } from '../lower_common.ts';
-import { Mem, MemField, Opnd, RawFlag, Trap } from '../vcode.ts';
+import { MemoryOperand } from '../memory_operand.ts';
+import { Mem, Opnd, RawFlag } from '../vcode.ts';
 import { constMoves } from './encoder.ts';
 import { arithmeticImm, floatImm32, floatImm64, logicalImm } from './immediates.ts';
 import { A, P, Zero } from './instructions.ts';
@@ -36,84 +35,34 @@ export const SCALED_INDEX = 1 << 7;
 const scaled = (scale: number): number => (scale > 0 ? SCALED_INDEX : 0);
 
 /** The memory operand of a load or store. */
-export class Address {
-  private mem = 0;
-  private disp = 0;
-  private base = -1;
-  private index = -1;
-  private trap = 0;
-  private loc = -1;
-
-  /** Memory without registers of its own. */
-  set(mem: number, disp: number): this {
-    this.mem = mem;
-    this.disp = disp;
-    this.base = -1;
-    this.index = -1;
-    this.trap = Trap.None;
-    return this;
-  }
-
-  /** [base + disp] of a native pointer. */
-  setBase(vreg: number, disp: number): this {
-    this.set(Mem.Base, disp);
-    this.base = vreg;
-    return this;
-  }
-
-  setBaseIndex(base: number, index: number, scale: number): this {
-    this.set(Mem.Base | WIDE_INDEX | scaled(scale), 0);
-    this.base = base;
+export class Address extends MemoryOperand<A64Target> {
+  protected setIndexed(mem: Mem, index: number, scale: number, disp: number): this {
+    this.set(mem | WIDE_INDEX | scaled(scale), disp);
     this.index = index;
     return this;
   }
 
-  /** The address of a memory instruction. */
-  setAddress(l: L, inst: Value): this {
-    const f = l.func;
-    const bytes = accessBytes(memAccess(f.imm[inst]), memType(f.imm[inst]));
-    switch (f.op[inst]) {
-      case Op.CtxLoad:
-      case Op.CtxStore:
-        return this.set(Mem.Instance, f.imm2[inst]);
-      case Op.NLoad:
-      case Op.NStore:
-        return this.setPointer(l, f.arg(inst, 0), f.imm2[inst], bytes);
-      default:
-        if (l.target.bases?.has(inst) === true)
-          this.setShared(l, l.target.bases, f.arg(inst, 0), f.imm2[inst]);
-        else this.setMemory0(l, f.arg(inst, 0), f.imm2[inst] >>> 0, bytes);
-        this.trap = Trap.Address;
-        this.loc = f.loc[inst];
-        return this;
-    }
+  protected takesScale(count: number, bytes: number): boolean {
+    return count <= 4 && 1 << count === bytes;
   }
 
-  /** [sum + offset] with a sum that other accesses use, too. */
-  private setShared(l: L, bases: SharedBases, index: Value, offset: number): void {
-    let sum = bases.sum(index);
-    if (sum < 0) {
-      sum = l.temp(RegClass.Int);
-      bases.ask(index, sum);
-    }
-    this.setBase(sum, offset);
+  protected takesDisp(disp: number): boolean {
+    return disp === 0;
   }
 
-  /**
-   * Memory 0 at index + offset, a sum of 33 bits. Sums and shifts of the index are 32-bit arithmetic: they are taken
-   * into the address only where they cannot wrap.
-   */
-  private setMemory0(l: L, address: Value, offset: number, bytes: number): void {
+  protected pinsMemory0(): boolean {
+    return true;
+  }
+
+  protected setMemory0(l: L, inst: Value, bytes: number): void {
     const f = l.func;
-    let index = address;
-    let disp = offset;
-    if (f.op[index] === Op.IAdd && f.op[f.arg(index, 1)] === Op.IConst && l.vregOf[index] < 0) {
-      const constant = f.imm[f.arg(index, 1)] >>> 0;
-      if (constant + disp < 2 ** 31 && upperBound(f, f.arg(index, 0)) + constant < 2 ** 32) {
-        disp += constant;
-        index = f.arg(index, 0);
-      }
+    const { bases } = l.target;
+    if (bases?.has(inst) === true) {
+      this.setShared(l, bases, f.arg(inst, 0), f.imm2[inst]);
+      return;
     }
+    let index = this.splitIndex(l, f.arg(inst, 0), f.imm2[inst] >>> 0);
+    const { disp } = this;
     if (f.op[index] === Op.IConst) {
       const sum = (f.imm[index] >>> 0) + disp;
       if (sum < 2 ** 31) {
@@ -122,8 +71,7 @@ export class Address {
       }
       const big = l.temp(RegClass.Int);
       defConst(l, big, sum | 0, sum >= 2 ** 32 ? 1 : 0);
-      this.set(Mem.Memory0 | WIDE_INDEX, 0);
-      this.index = big;
+      this.setIndexed(Mem.Memory0, big, 0, 0);
       return;
     }
     if (disp > 0) {
@@ -141,83 +89,25 @@ export class Address {
         defConst(l, big, disp | 0, 0);
         rrr(l, A.Add + 1, sum, reg, big);
       }
-      this.set(Mem.Memory0 | WIDE_INDEX, 0);
-      this.index = sum;
+      this.setIndexed(Mem.Memory0, sum, 0, 0);
       return;
     }
-    let scale = 0;
-    if (f.op[index] === Op.Shl && l.vregOf[index] < 0 && f.op[f.arg(index, 1)] === Op.IConst) {
-      const shift = f.imm[f.arg(index, 1)] & 31;
-      if (1 << shift === bytes && upperBound(f, f.arg(index, 0)) * bytes < 2 ** 32) {
-        scale = shift;
-        index = f.arg(index, 0);
-      }
-    }
+    const scale = this.scaleOfIndex(l, index, bytes);
+    if (scale >= 0) index = f.arg(index, 0);
     const reg = operandReg(l, index, 0);
     this.set(Mem.Memory0 | scaled(scale), 0);
     this.index = reg;
   }
 
-  /** A native 64-bit pointer + offset: sums and shifts wrap as addresses do. */
-  private setPointer(l: L, pointer: Value, offset: number, bytes: number): this {
-    const f = l.func;
-    let base = l.skipCopies(pointer);
-    let disp = offset;
-    while (f.op[base] === Op.IAdd && l.vregOf[base] < 0) {
-      const sum = disp + smallConst(l, f.arg(base, 1));
-      if (sum !== (sum | 0)) break;
-      disp = sum;
-      base = l.skipCopies(f.arg(base, 0));
+  /** [sum + offset] with a sum that other accesses use, too. */
+  private setShared(l: L, bases: SharedBases, index: Value, offset: number): void {
+    let sum = bases.sum(index);
+    if (sum < 0) {
+      sum = l.temp(RegClass.Int);
+      bases.ask(index, sum);
     }
-    if (f.op[base] === Op.CtxAddr) {
-      const sum = disp + f.imm2[base];
-      if (sum === (sum | 0)) return this.set(Mem.Instance, sum);
-    }
-    if (f.op[base] === Op.MemBase) return this.set(Mem.Memory0, disp);
-    if (disp === 0 && f.op[base] === Op.IAdd && l.single(base)) {
-      let index = l.skipCopies(f.arg(base, 1));
-      let other = f.arg(base, 0);
-      let scale = scaleOf(l, index, bytes);
-      if (scale === 0 && scaleOf(l, l.skipCopies(other), bytes) > 0) {
-        const swap = index;
-        index = l.skipCopies(other);
-        other = swap;
-        scale = scaleOf(l, index, bytes);
-      }
-      if (scale > 0) index = f.arg(index, 0);
-      if (f.op[l.skipCopies(other)] === Op.MemBase) {
-        const reg = l.reg(index);
-        this.set(Mem.Memory0 | WIDE_INDEX | scaled(scale), 0);
-        this.index = reg;
-        return this;
-      }
-      const baseReg = l.reg(other);
-      return this.setBaseIndex(baseReg, l.reg(index), scale);
-    }
-    return this.setBase(l.reg(base), disp);
+    this.setBase(sum, offset);
   }
-
-  /** Adds the operand to the instruction begun last. */
-  push(l: L, inst: number): void {
-    const { vcode } = l;
-    let mem = this.mem;
-    if (this.base >= 0) mem |= vcode.operand(this.base, Opnd.Use) << MemField.BaseShift;
-    if (this.index >= 0) mem |= (vcode.operand(this.index, Opnd.Use) + 1) << MemField.IndexShift;
-    vcode.mem[inst] = mem;
-    vcode.disp[inst] = this.disp;
-    if (this.trap !== Trap.None) {
-      vcode.trap[inst] = this.trap;
-      vcode.loc[inst] = this.loc;
-    }
-  }
-}
-
-/** Shift count of a 64-bit shl by the size of the access that the address may do, else 0. */
-function scaleOf(l: L, v: Value, bytes: number): number {
-  const f = l.func;
-  if (f.op[v] !== Op.Shl || f.type[v] !== Type.I64 || !l.isConst(f.arg(v, 1)) || !l.single(v)) return 0;
-  const count = f.imm[f.arg(v, 1)] & 63;
-  return count <= 4 && 1 << count === bytes ? count : 0;
 }
 
 /** Before an instruction's code: sums that it ends the stretch of are written, behind it. */

@@ -6,10 +6,10 @@ import type { Value } from '../../ir/func.ts';
 import { memAccess, memType, Op } from '../../ir/opcodes.ts';
 import { Access, accessBytes, Type, TYPE_BYTES } from '../../ir/types.ts';
 import { RegClass } from '../../regalloc/door.ts';
-import { upperBound } from '../bounds.ts';
 import type { Lowering, LowerTarget } from '../lower.ts';
-import { isImm32, REUSE1 } from '../lower_common.ts';
-import { Mem, MemField, Opnd, RawFlag, Trap } from '../vcode.ts';
+import { REUSE1 } from '../lower_common.ts';
+import { MemoryOperand } from '../memory_operand.ts';
+import { Mem, MemField, Opnd, RawFlag } from '../vcode.ts';
 import type { X64Features } from './features.ts';
 import { P, X } from './instructions.ts';
 import { Reg } from './registers.ts';
@@ -24,23 +24,17 @@ export type L = Lowering<X64Target>;
 export { copy, intTemp, isDouble, isImm32, isZero, operandReg, REUSE1, wide } from '../lower_common.ts';
 
 /** A register or memory operand: fields of the instruction that takes it. */
-export class Rm {
+export class Rm extends MemoryOperand<X64Target> {
   vreg = -1;
-  mem = 0;
-  disp = 0;
-  private base = -1;
-  private index = -1;
-  private trap = 0;
-  private loc = -1;
 
   setReg(vreg: number): this {
     this.vreg = vreg;
-    this.mem = 0;
+    this.mem = Mem.None;
     return this;
   }
 
   get isMem(): boolean {
-    return this.mem !== 0;
+    return this.mem !== Mem.None;
   }
 
   /** The value: a float constant or a load that may be done here (of `bytes` bytes) as memory, else a register. */
@@ -94,69 +88,32 @@ export class Rm {
     return this.set(Mem.Const, l.vcode.constant(first, 4));
   }
 
-  /** Memory without registers of its own. */
-  set(mem: number, disp: number): this {
-    this.mem = mem;
-    this.disp = disp;
-    this.base = -1;
-    this.index = -1;
-    this.trap = Trap.None;
-    return this;
-  }
-
-  /** [base + disp] of a native pointer. */
-  setBase(vreg: number, disp: number): this {
-    this.set(Mem.Base, disp);
-    this.base = vreg;
-    return this;
-  }
-
-  setBaseIndex(base: number, index: number, scale: number, disp: number): this {
-    this.set(Mem.Base | (scale << MemField.ScaleShift), disp);
-    this.base = base;
-    this.index = index;
-    return this;
-  }
-
   setIndex(index: number, scale: number, disp: number): this {
-    this.set(Mem.NoBase | (scale << MemField.ScaleShift), disp);
+    return this.setIndexed(Mem.NoBase, index, scale, disp);
+  }
+
+  protected setIndexed(mem: Mem, index: number, scale: number, disp: number): this {
+    this.set(mem | (scale << MemField.ScaleShift), disp);
     this.index = index;
     return this;
   }
 
-  /** The address of a memory instruction. */
-  setAddress(l: L, inst: Value): this {
-    const f = l.func;
-    switch (f.op[inst]) {
-      case Op.CtxLoad:
-      case Op.CtxStore:
-        return this.set(Mem.Instance, f.imm2[inst]);
-      case Op.NLoad:
-      case Op.NStore:
-        return this.setPointer(l, f.arg(inst, 0), f.imm2[inst]);
-      default:
-        this.setMemory0(l, f.arg(inst, 0), f.imm2[inst] >>> 0);
-        this.trap = Trap.Address;
-        this.loc = f.loc[inst];
-        return this;
-    }
+  protected takesScale(count: number): boolean {
+    return count <= 3;
   }
 
-  /**
-   * Memory 0 at index + offset, a sum of 33 bits. Sums and shifts of the index are 32-bit arithmetic: they are taken
-   * into the address only where they cannot wrap (CVE-2023-26489 was their folding without that proof).
-   */
-  private setMemory0(l: L, address: Value, offset: number): void {
+  protected takesDisp(): boolean {
+    return true;
+  }
+
+  protected pinsMemory0(l: L): boolean {
+    return !l.target.gs;
+  }
+
+  protected setMemory0(l: L, inst: Value, bytes: number): void {
     const f = l.func;
-    let index = address;
-    let disp = offset;
-    if (f.op[index] === Op.IAdd && f.op[f.arg(index, 1)] === Op.IConst && l.vregOf[index] < 0) {
-      const constant = f.imm[f.arg(index, 1)] >>> 0;
-      if (constant + disp < 2 ** 31 && upperBound(f, f.arg(index, 0)) + constant < 2 ** 32) {
-        disp += constant;
-        index = f.arg(index, 0);
-      }
-    }
+    let index = this.splitIndex(l, f.arg(inst, 0), f.imm2[inst] >>> 0);
+    const { disp } = this;
     if (f.op[index] === Op.IConst && (f.imm[index] >>> 0) + disp < 2 ** 31) {
       this.set(Mem.Memory0, (f.imm[index] >>> 0) + disp);
       return;
@@ -167,89 +124,19 @@ export class Rm {
       const reg = l.reg(index);
       defImm(l, X.MovI, big, disp | 0);
       aluRR(l, X.Add + 1, sum, big, reg);
-      this.set(Mem.Memory0, 0);
-      this.index = sum;
+      this.setIndexed(Mem.Memory0, sum, 0, 0);
       return;
     }
-    let scale = 0;
-    if (f.op[index] === Op.Shl && l.vregOf[index] < 0) {
-      const count = f.arg(index, 1);
-      const shift = f.op[count] === Op.IConst ? f.imm[count] & 31 : 32;
-      if (shift <= 3 && upperBound(f, f.arg(index, 0)) * 2 ** shift < 2 ** 32) {
-        scale = shift;
-        index = f.arg(index, 0);
-      }
-    }
-    const reg = l.reg(index);
-    this.set(Mem.Memory0 | (scale << MemField.ScaleShift), disp);
-    this.index = reg;
-  }
-
-  /** A native 64-bit pointer + offset: sums and shifts wrap as addresses do. */
-  private setPointer(l: L, pointer: Value, offset: number): this {
-    const f = l.func;
-    let base = l.skipCopies(pointer);
-    let disp = offset;
-    while (f.op[base] === Op.IAdd && isImm32(l, f.arg(base, 1)) && l.vregOf[base] < 0) {
-      const sum = disp + f.imm[f.arg(base, 1)];
-      if (sum !== (sum | 0)) break;
-      disp = sum;
-      base = l.skipCopies(f.arg(base, 0));
-    }
-    if (f.op[base] === Op.CtxAddr) {
-      const sum = disp + f.imm2[base];
-      if (sum === (sum | 0)) return this.set(Mem.Instance, sum);
-    }
-    if (f.op[base] === Op.MemBase && !l.target.gs) return this.set(Mem.Memory0, disp);
-    if (f.op[base] === Op.IAdd && l.single(base)) {
-      let index = l.skipCopies(f.arg(base, 1));
-      let other = f.arg(base, 0);
-      let scale = shiftOf(l, index);
-      if (scale === 0 && shiftOf(l, l.skipCopies(other)) > 0) {
-        const swap = index;
-        index = l.skipCopies(other);
-        other = swap;
-        scale = shiftOf(l, index);
-      }
-      if (scale > 0) index = f.arg(index, 0);
-      const otherBase = l.skipCopies(other);
-      if (f.op[otherBase] === Op.MemBase && !l.target.gs) {
-        const reg = l.reg(index);
-        this.set(Mem.Memory0 | (scale << MemField.ScaleShift), disp);
-        this.index = reg;
-        return this;
-      }
-      const baseReg = l.reg(other);
-      return this.setBaseIndex(baseReg, l.reg(index), scale, disp);
-    }
-    return this.setBase(l.reg(base), disp);
+    const scale = this.scaleOfIndex(l, index, bytes);
+    if (scale >= 0) index = f.arg(index, 0);
+    this.setIndexed(Mem.Memory0, l.reg(index), Math.max(scale, 0), disp);
   }
 
   /** Adds the operand to the instruction begun last. `info`: of the register. */
-  push(l: L, inst: number, info: number = Opnd.UseAny): void {
-    const { vcode } = l;
-    if (this.mem === 0) {
-      vcode.operand(this.vreg, info);
-      return;
-    }
-    let mem = this.mem;
-    if (this.base >= 0) mem |= vcode.operand(this.base, Opnd.Use) << MemField.BaseShift;
-    if (this.index >= 0) mem |= (vcode.operand(this.index, Opnd.Use) + 1) << MemField.IndexShift;
-    vcode.mem[inst] = mem;
-    vcode.disp[inst] = this.disp;
-    if (this.trap !== Trap.None) {
-      vcode.trap[inst] = this.trap;
-      vcode.loc[inst] = this.loc;
-    }
+  override push(l: L, inst: number, info: number = Opnd.UseAny): void {
+    if (this.mem === Mem.None) l.vcode.operand(this.vreg, info);
+    else super.push(l, inst);
   }
-}
-
-/** Shift count 1..3 of a 64-bit shl that its consumer may take as a scale, else 0. */
-function shiftOf(l: L, v: Value): number {
-  const f = l.func;
-  if (f.op[v] !== Op.Shl || f.type[v] !== Type.I64 || !l.isConst(f.arg(v, 1)) || !l.single(v)) return 0;
-  const count = f.imm[f.arg(v, 1)] & 63;
-  return count <= 3 ? count : 0;
 }
 
 // ---- Shapes ----
