@@ -1,8 +1,5 @@
 // Emission of x86_64 code (emitter.ts): prologue, instructions by their rows, pseudo instructions as short sequences,
 // epilogues, and the unwind operations of all of it.
-//
-// Short jumps inside a sequence are written by hand where nothing between them goes through the buffer's branches
-// (which may be shortened later); otherwise they use labels.
 import { Func as FuncLayout } from '../../abi/layout.ts';
 import type { CodeBuffer } from '../../emit/code_buffer.ts';
 import { RegClass, SLOT_BASE } from '../../regalloc/door.ts';
@@ -25,6 +22,7 @@ import {
   NOTRACK,
 } from './encoder.ts';
 import { AluForm, CC, P, ROLE, Role, X } from './instructions.ts';
+import { divOverflow, floatSelect, minMax, signedRem } from './sequences.ts';
 import { CALLEE_SAVED, DWARF_REG, DWARF_RETURN_ADDRESS, Reg } from './registers.ts';
 
 /** Rows whose result register keeps its upper half: zeroed first, against waiting for its old value. */
@@ -360,7 +358,7 @@ export class X64Emitter extends Emitter {
         encRR(buffer, X.Movzx8, operandLoc[at], operandLoc[at]);
         return;
       case P.FloatSelect:
-        this.floatSelect(imm, operandLoc[at], operandLoc[at + 2]);
+        floatSelect(buffer, imm, operandLoc[at], operandLoc[at + 2]);
         return;
       case P.ZeroVec:
         encRR(buffer, X.Xorp, operandLoc[at], operandLoc[at]);
@@ -380,21 +378,19 @@ export class X64Emitter extends Emitter {
         encRR(buffer, X.Div + w, 0, operandLoc[at + 2]);
         return;
       case P.SignedRem:
-        this.signedRem(w, operandLoc[at + 2]);
+        signedRem(buffer, w, operandLoc[at + 2]);
         return;
-      case P.DivOverflow: {
-        // MIN / -1: only MIN - 1 overflows.
-        const trap = buffer.deferTrap(vcode.trap[raw], vcode.loc[raw]);
-        const fine = buffer.newLabel();
-        encRR(buffer, X.Cmp + AluForm.Imm + w, 0, operandLoc[at + 1], -1);
-        buffer.condJump(CC.NE, fine);
-        encRR(buffer, X.Cmp + AluForm.Imm + w, 0, operandLoc[at], 1);
-        buffer.condJump(CC.O, trap);
-        buffer.bindLabel(fine);
+      case P.DivOverflow:
+        divOverflow(
+          buffer,
+          w,
+          operandLoc[at],
+          operandLoc[at + 1],
+          buffer.deferTrap(vcode.trap[raw], vcode.loc[raw]),
+        );
         return;
-      }
       case P.MinMax:
-        this.minMax(w, imm, operandLoc[at], operandLoc[at + 2]);
+        minMax(buffer, w, imm, operandLoc[at], operandLoc[at + 2]);
         return;
       case P.MulHigh:
         encRR(buffer, X.Mul + w, 0, operandLoc[at + 2]);
@@ -407,62 +403,7 @@ export class X64Emitter extends Emitter {
     }
   }
 
-  // ---- Sequences ----
-
-  /** A short jump whose distance `land` fills in. Returns the place of the distance. */
-  private shortJump(opcode: number): number {
-    this.buffer.put1(opcode);
-    this.buffer.put1(0);
-    return this.buffer.length - 1;
-  }
-
-  private land(at: number): void {
-    this.buffer.bytes[at] = this.buffer.length - at - 1;
-  }
-
-  private signedRem(w: number, divisor: number): void {
-    const { buffer } = this;
-    encRR(buffer, X.Cmp + AluForm.Imm + w, 0, divisor, -1);
-    const divides = this.shortJump(0x70 | CC.NE);
-    encRR(buffer, X.Xor, Reg.Rdx, Reg.Rdx);
-    const done = this.shortJump(0xeb);
-    this.land(divides);
-    encNone(buffer, X.Cdq + w);
-    encRR(buffer, X.Idiv + w, 0, divisor);
-    this.land(done);
-  }
-
-  /** dst = min or max of dst and b as WebAssembly defines them: NaN wins, -0 < +0. */
-  private minMax(d: number, max: number, dst: number, b: number): void {
-    const { buffer } = this;
-    encRR(buffer, X.Ucomis + d, dst, b);
-    const different = this.shortJump(0x70 | CC.NE);
-    const unordered = this.shortJump(0x70 | CC.P);
-    // Equal: zeros of different sign, or the same bits.
-    encRR(buffer, max === 1 ? X.Andp : X.Orp, dst, b);
-    const done = this.shortJump(0xeb);
-    this.land(unordered);
-    encRR(buffer, X.Adds + d, dst, b);
-    const doneToo = this.shortJump(0xeb);
-    this.land(different);
-    encRR(buffer, (max === 1 ? X.Maxs : X.Mins) + d, dst, b);
-    this.land(done);
-    this.land(doneToo);
-  }
-
-  private floatSelect(cc: number, dst: number, other: number): void {
-    if (cc === CC.FloatNe) {
-      const take = this.shortJump(0x70 | CC.NE);
-      const skip = this.shortJump(0x70 | CC.NP);
-      this.land(take);
-      encRR(this.buffer, X.Movaps, dst, other);
-      this.land(skip);
-      return;
-    }
-    const skip = this.shortJump(0x70 | (cc ^ 1));
-    encRR(this.buffer, X.Movaps, dst, other);
-    this.land(skip);
-  }
+  // ---- Conditions ----
 
   protected trapIf(_i: number, cc: number, trap: number): void {
     const { buffer } = this;
