@@ -100,7 +100,7 @@ export function compileToIr(bytes: Uint8Array, options: CompileOptions): string 
 }
 
 /** Runs `work` with as much taken for granted about tables as can be, and again with less when it asks for that. */
-export function inBestWorld<T>(options: CompileOptions, work: (world: World) => T): T {
+function inBestWorld<T>(options: CompileOptions, work: (world: World) => T): T {
   for (let world = firstWorld(options); ;) {
     try {
       return work(world);

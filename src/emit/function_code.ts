@@ -79,14 +79,3 @@ export function dataBlock(bytes: Uint8Array, align: number): FunctionCode {
     dataRanges: Int32Array.of(0, bytes.length),
   };
 }
-
-/** The buffers of `code`, for `postMessage`'s transfer list. Shared empty columns are left out. */
-export function transferList(code: FunctionCode): ArrayBuffer[] {
-  const list: ArrayBuffer[] = [];
-  const columns = [code.bytes, code.fixups, code.traps, code.callSites, code.locations, code.dataRanges];
-  for (const column of columns) {
-    if (column.length > 0 && column.buffer instanceof ArrayBuffer && !list.includes(column.buffer))
-      list.push(column.buffer);
-  }
-  return list;
-}

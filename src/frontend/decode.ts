@@ -47,20 +47,13 @@ export function decodeModule(
   return into;
 }
 
-/** Decodes and validates all of a module. */
-export function validateModule(bytes: Uint8Array, features: FeatureSet = SUPPORTED): Module {
-  const m = decodeModule(bytes, features);
-  validateFunctions(m);
-  return m;
-}
-
 /** Outcome of checkModule: the fault (or null), and the module as far as it was decoded. */
 export interface Verdict {
   readonly error: WasmError | null;
   readonly module: Module;
 }
 
-/** As validateModule, with the fault as a value; other exceptions, which would be our own, pass. */
+/** Decodes and validates all of a module; exceptions but WasmError, which would be our own, pass. */
 export function checkModule(bytes: Uint8Array, features: FeatureSet = SUPPORTED): Verdict {
   const module = new Module(bytes, features);
   try {

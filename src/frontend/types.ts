@@ -51,7 +51,6 @@ export const enum TypeBits {
 
 const NULLABLE_REF = TypeBits.Ref | TypeBits.Nullable | TypeBits.AbstractHeap;
 export const FUNCREF = NULLABLE_REF | HeapType.Func;
-export const EXTERNREF = NULLABLE_REF | HeapType.Extern;
 export const EXNREF = NULLABLE_REF | HeapType.Exn;
 /** A non-null reference to nothing: subtype of every reference type. */
 export const BOTTOM_REF = TypeBits.Ref | TypeBits.AbstractHeap | HeapType.Bottom;
@@ -195,6 +194,6 @@ export function typeName(type: number): string {
 }
 
 /** The heap type in the text format. */
-export function heapName(heap: number): string {
+function heapName(heap: number): string {
   return isAbstractHeap(heap) ? (HEAP_NAMES[heap & ~TypeBits.AbstractHeap] ?? 'unknown') : String(heap);
 }

@@ -11,9 +11,9 @@ import { BlockFlag, NONE } from './func.ts';
 import type { Loops } from './loops.ts';
 import { Effect, Op, OP_EFFECTS } from './opcodes.ts';
 
-export const LOOP_FACTOR = 8;
-export const COLD_FACTOR = 1024;
-export const CALL_FACTOR = 3.5;
+const LOOP_FACTOR = 8;
+const COLD_FACTOR = 1024;
+const CALL_FACTOR = 3.5;
 const MIN = 1e-12;
 const MAX = 1e12;
 

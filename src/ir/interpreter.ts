@@ -54,7 +54,7 @@ const u = (type: number, x: bigint): bigint => BigInt.asUintN(width(type), x);
 const s = (type: number, x: bigint): bigint => BigInt.asIntN(width(type), x);
 
 /** The number that float bits stand for. */
-export function toFloat(type: number, bits: bigint): number {
+function toFloat(type: number, bits: bigint): number {
   if (type === Type.F32) {
     view.setUint32(0, Number(bits));
     return view.getFloat32(0);

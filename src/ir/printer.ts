@@ -49,7 +49,7 @@ const values = (list: Int32Array, start: number, count: number): string => {
 };
 
 /** An edge: its target with arguments, like `block2(v1, v2)`. */
-export function printEdge(f: Func, edge: number): string {
+function printEdge(f: Func, edge: number): string {
   const args = values(f.pool.data, f.edgeArgStart[edge], f.edgeArgCount[edge]);
   return `block${f.edgeTo[edge]}${args === '' ? '' : `(${args})`}`;
 }

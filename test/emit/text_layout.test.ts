@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { dataBlock, transferList } from '../../src/emit/function_code.ts';
+import { dataBlock } from '../../src/emit/function_code.ts';
 import type { FunctionCode } from '../../src/emit/function_code.ts';
 import { layoutOrder } from '../../src/emit/layout_order.ts';
 import { RUN_ALIGN, RUN_GAP, TextLayout } from '../../src/emit/text_layout.ts';
@@ -164,10 +164,5 @@ describe('text layout', () => {
       [...order].sort((a, b) => a - b),
       [...layoutOrder(1000, 0)],
     );
-  });
-
-  it('lists each buffer of a function once for a transfer', () => {
-    const code = calls(16, [1]);
-    assert.deepEqual(transferList(code), [code.bytes.buffer, code.fixups.buffer]);
   });
 });

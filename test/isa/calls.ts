@@ -9,9 +9,8 @@ import { Signatures } from '../../src/ir/signatures.ts';
 import { Access, Region, Type } from '../../src/ir/types.ts';
 import { verify } from '../../src/ir/verifier.ts';
 import { allocateBundles } from '../../src/regalloc/bundles.ts';
-import { allocateFast } from '../../src/regalloc/fast.ts';
 import { Random } from '../opt/random_func.ts';
-import { NativeModule } from './native.ts';
+import { NativeModule, UNOPTIMIZED } from './native.ts';
 import type { NativeCall, NativeIsa, NativeOptions, Slot } from './native.ts';
 import { needIsa } from '../support/need.ts';
 
@@ -203,14 +202,6 @@ function check(seed: number, options: NativeOptions): void {
   });
 }
 
-const DEFAULT: NativeOptions = {
-  allocator: allocateFast,
-  march: '',
-  gs: false,
-  regs: 0,
-  padBlocks: 0,
-  optLevel: 0,
-};
 /** Shifts all seeds: `WASM2NATIVE_SEED=100000` runs other functions. */
 const SEED = Number(process.env.WASM2NATIVE_SEED ?? 0);
 
@@ -221,10 +212,10 @@ export function callSuite(isa: NativeIsa): void {
       needIsa(this, isa);
     });
     for (let k = 0; k < 6; k++) {
-      it(`fast allocator, ${k}`, () => check(SEED + k, { ...DEFAULT, isa, regs: k % 2 === 0 ? 0 : 6 }));
+      it(`fast allocator, ${k}`, () => check(SEED + k, { ...UNOPTIMIZED, isa, regs: k % 2 === 0 ? 0 : 6 }));
       it(`bundles, ${k}`, () =>
         check(SEED + 100 + k, {
-          ...DEFAULT,
+          ...UNOPTIMIZED,
           isa,
           allocator: allocateBundles,
           regs: k % 2 === 0 ? 0 : 6,
@@ -232,7 +223,7 @@ export function callSuite(isa: NativeIsa): void {
         }));
     }
     it('landing pads and signed return addresses', () => {
-      const protect = { ...DEFAULT, isa, isProtected: true };
+      const protect = { ...UNOPTIMIZED, isa, isProtected: true };
       for (let k = 0; k < 3; k++)
         check(SEED + 200 + k, { ...protect, allocator: allocateBundles, optLevel: 2 });
     });

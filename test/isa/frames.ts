@@ -5,8 +5,7 @@ import { IntCC, Type } from '../../src/ir/types.ts';
 import { Op } from '../../src/ir/opcodes.ts';
 import { Signatures } from '../../src/ir/signatures.ts';
 import { verify } from '../../src/ir/verifier.ts';
-import { allocateFast } from '../../src/regalloc/fast.ts';
-import { NativeModule } from './native.ts';
+import { NativeModule, UNOPTIMIZED } from './native.ts';
 import type { NativeIsa } from './native.ts';
 import { needIsa } from '../support/need.ts';
 
@@ -53,15 +52,7 @@ export function frameSuite(isa: NativeIsa): void {
 
     function run(live: number, arg: number): { trap: number; value: bigint; frameBytes: number } {
       const { f, sigs } = recursive(live);
-      const native = new NativeModule(sigs, 1, {
-        isa,
-        allocator: allocateFast,
-        march: '',
-        gs: false,
-        regs: 0,
-        padBlocks: 0,
-        optLevel: 0,
-      });
+      const native = new NativeModule(sigs, 1, { ...UNOPTIMIZED, isa });
       const { frame } = native.add(f, 0);
       const [result] = native.run([{ func: 0, args: [BigInt(arg)] }], new Uint8Array(16), new Uint8Array(0));
       return { trap: result.trap, value: result.values[0] ?? 0n, frameBytes: frame.frameBytes };

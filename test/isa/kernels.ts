@@ -10,7 +10,7 @@ import type { CompiledFunction } from '../../src/isa/contract.ts';
 import { allocateBundles } from '../../src/regalloc/bundles.ts';
 import { need } from '../support/need.ts';
 import { fromRoot } from '../support/paths.ts';
-import { NativeModule } from './native.ts';
+import { NativeModule, UNOPTIMIZED } from './native.ts';
 import type { NativeIsa } from './native.ts';
 
 /** A disassembled instruction. */
@@ -68,12 +68,10 @@ export function kernelSuite(kernels: KernelIsa): void {
         const { sigs, funcs } = parseModule(source);
         verify(funcs[0], sigs);
         const native = new NativeModule(sigs, 1, {
+          ...UNOPTIMIZED,
           isa,
           allocator: allocateBundles,
           march: /^; march (.*)$/m.exec(source)?.[1] ?? '',
-          gs: false,
-          regs: 0,
-          padBlocks: 0,
           optLevel: 2,
         });
         const compiled = native.add(funcs[0], 0);

@@ -6,11 +6,13 @@ import type { Func } from '../../src/ir/func.ts';
 import type { Signatures } from '../../src/ir/signatures.ts';
 import { Type } from '../../src/ir/types.ts';
 import { TextLayout } from '../../src/emit/text_layout.ts';
-import type { CompiledFunction, FunctionCompiler, Isa } from '../../src/isa/contract.ts';
+import type { CompiledFunction, FunctionCompiler, Isa, IsaOptions } from '../../src/isa/contract.ts';
 import { aarch64 } from '../../src/isa/aarch64/isa.ts';
 import { x64 } from '../../src/isa/x64/isa.ts';
+import { allocateBundles } from '../../src/regalloc/bundles.ts';
 import { checkAllocation } from '../../src/regalloc/checker.ts';
 import type { Allocator } from '../../src/regalloc/door.ts';
+import { allocateFast } from '../../src/regalloc/fast.ts';
 import { verifyRegallocInput } from '../../src/regalloc/verify_input.ts';
 import { isOwnIsa } from '../support/need.ts';
 import { fromRoot } from '../support/paths.ts';
@@ -29,6 +31,31 @@ export interface NativeOptions {
   /** With landing pads and signed return addresses. */
   readonly isProtected?: boolean;
 }
+
+/** What tests start from: as at -O0, nothing else asked for. */
+export const UNOPTIMIZED: NativeOptions = {
+  allocator: allocateFast,
+  march: '',
+  gs: false,
+  regs: 0,
+  padBlocks: 0,
+  optLevel: 0,
+};
+
+/** Code generation as by default, at -O2. */
+export const PLAIN_ISA_OPTIONS: IsaOptions = {
+  os: 'linux',
+  optLevel: 2,
+  march: '',
+  landingPads: false,
+  signReturns: false,
+  memoryBase: 'register',
+  regs: 0,
+  forceVeneers: false,
+  padBlocks: 0,
+  allocator: allocateBundles,
+  checkAllocation: null,
+};
 
 export interface NativeCall {
   readonly func: number;
@@ -100,14 +127,13 @@ export class NativeModule {
     this.compiler = this.isa.compiler(
       { signatures: sigs, functionSig, functionFlags: this.functionFlags, helperSymbol: new Int32Array(32) },
       {
-        os: 'linux',
+        ...PLAIN_ISA_OPTIONS,
         optLevel: options.optLevel,
         march: options.march,
         landingPads: options.isProtected === true,
         signReturns: options.isProtected === true,
         memoryBase: options.gs ? 'gs' : 'register',
         regs: options.regs,
-        forceVeneers: false,
         padBlocks: options.padBlocks,
         allocator: options.allocator,
         checkAllocation: (input, output, env) => {

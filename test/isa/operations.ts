@@ -10,7 +10,7 @@ import { verify } from '../../src/ir/verifier.ts';
 import { allocateBundles } from '../../src/regalloc/bundles.ts';
 import type { Allocator } from '../../src/regalloc/door.ts';
 import { allocateFast } from '../../src/regalloc/fast.ts';
-import { canonical, NativeModule } from './native.ts';
+import { canonical, NativeModule, UNOPTIMIZED } from './native.ts';
 import type { NativeCall, NativeIsa, NativeOptions } from './native.ts';
 import { foldedOperations } from './folded_operations.ts';
 import type { Tested } from './folded_operations.ts';
@@ -425,14 +425,6 @@ function check(options: NativeOptions, stride = 1): void {
   );
 }
 
-const DEFAULT: NativeOptions = {
-  allocator: allocateFast,
-  march: '',
-  gs: false,
-  regs: 0,
-  padBlocks: 0,
-  optLevel: 0,
-};
 const allocators: readonly (readonly [string, Allocator])[] = [
   ['fast', allocateFast],
   ['bundles', allocateBundles],
@@ -446,12 +438,12 @@ export function operationSuite(isa: NativeIsa): void {
     });
     for (const [name, allocator] of allocators) {
       it(`baseline, ${name} allocator`, () =>
-        check({ ...DEFAULT, isa, allocator }, allocator === allocateFast ? 1 : 3));
+        check({ ...UNOPTIMIZED, isa, allocator }, allocator === allocateFast ? 1 : 3));
       it(`baseline, ${name} allocator, few registers`, () =>
-        check({ ...DEFAULT, isa, allocator, regs: 6 }, 7));
+        check({ ...UNOPTIMIZED, isa, allocator, regs: 6 }, 7));
     }
     if (isa === 'x86_64')
       it('x86-64-v3, short branches', () =>
-        check({ ...DEFAULT, isa, allocator: allocateBundles, march: 'x86-64-v3', optLevel: 2 }, 3));
+        check({ ...UNOPTIMIZED, isa, allocator: allocateBundles, march: 'x86-64-v3', optLevel: 2 }, 3));
   });
 }

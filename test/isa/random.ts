@@ -10,9 +10,8 @@ import type { Signatures } from '../../src/ir/signatures.ts';
 import { FloatCC, Type } from '../../src/ir/types.ts';
 import { verify } from '../../src/ir/verifier.ts';
 import { allocateBundles } from '../../src/regalloc/bundles.ts';
-import { allocateFast } from '../../src/regalloc/fast.ts';
 import { Random, randomFunc } from '../opt/random_func.ts';
-import { canonical, NativeModule } from './native.ts';
+import { canonical, NativeModule, UNOPTIMIZED } from './native.ts';
 import type { NativeCall, NativeIsa, NativeOptions } from './native.ts';
 import { needIsa } from '../support/need.ts';
 
@@ -167,15 +166,6 @@ function check(first: number, options: NativeOptions): { returned: number; trapp
 /** Shifts all seeds: `WASM2NATIVE_SEED=100000` runs other functions. */
 const SEED = Number(process.env.WASM2NATIVE_SEED ?? 0);
 
-const DEFAULT: NativeOptions = {
-  allocator: allocateFast,
-  march: '',
-  gs: false,
-  regs: 0,
-  padBlocks: 0,
-  optLevel: 0,
-};
-
 export function randomSuite(isa: NativeIsa): void {
   describe(`${isa} random functions against the interpreter`, function () {
     this.timeout(120000);
@@ -191,18 +181,24 @@ export function randomSuite(isa: NativeIsa): void {
         );
       });
     };
-    run('fast allocator', 1000, { ...DEFAULT, isa });
-    run('fast allocator, few registers', 2000, { ...DEFAULT, isa, regs: 6 });
-    run('bundles, short branches', 3000, { ...DEFAULT, isa, allocator: allocateBundles, optLevel: 2 });
+    run('fast allocator', 1000, { ...UNOPTIMIZED, isa });
+    run('fast allocator, few registers', 2000, { ...UNOPTIMIZED, isa, regs: 6 });
+    run('bundles, short branches', 3000, { ...UNOPTIMIZED, isa, allocator: allocateBundles, optLevel: 2 });
     run('bundles, few registers, newer instructions', 4000, {
-      ...DEFAULT,
+      ...UNOPTIMIZED,
       isa,
       allocator: allocateBundles,
       regs: 6,
       march: isa === 'x86_64' ? 'x86-64-v3' : '',
     });
-    run('padded blocks', 5000, { ...DEFAULT, isa, allocator: allocateBundles, padBlocks: 200 });
+    run('padded blocks', 5000, { ...UNOPTIMIZED, isa, allocator: allocateBundles, padBlocks: 200 });
     if (isa === 'x86_64')
-      run('memory base in gs', 6000, { ...DEFAULT, isa, allocator: allocateBundles, gs: true, optLevel: 2 });
+      run('memory base in gs', 6000, {
+        ...UNOPTIMIZED,
+        isa,
+        allocator: allocateBundles,
+        gs: true,
+        optLevel: 2,
+      });
   });
 }

@@ -10,8 +10,8 @@ import { Op } from '../../src/ir/opcodes.ts';
 import { Signatures } from '../../src/ir/signatures.ts';
 import { Type } from '../../src/ir/types.ts';
 import type { Isa } from '../../src/isa/contract.ts';
-import { allocateBundles } from '../../src/regalloc/bundles.ts';
 import { Random } from '../opt/random_func.ts';
+import { PLAIN_ISA_OPTIONS } from './native.ts';
 import { fromRoot } from '../support/paths.ts';
 
 const CASES = 40;
@@ -118,19 +118,7 @@ export function checkThunks(
       functionFlags: new Uint8Array(CASES * 2),
       helperSymbol: new Int32Array(32),
     },
-    {
-      os: toAssembly === undefined ? 'linux' : 'macos',
-      optLevel: 2,
-      march: '',
-      landingPads: false,
-      signReturns: false,
-      memoryBase: 'register',
-      regs: 0,
-      forceVeneers: false,
-      padBlocks: 0,
-      allocator: allocateBundles,
-      checkAllocation: null,
-    },
+    { ...PLAIN_ISA_OPTIONS, os: toAssembly === undefined ? 'linux' : 'macos' },
   );
   const text = new TextLayout(isa.fixupIsa, { padFunctions: 0, forceVeneers: false, layoutSeed: 0 });
   let symbol = 0;

@@ -1,7 +1,6 @@
 // What a test needs from the machine. `need(this, 'clang-19')` at the start of a test or of a `before` hook goes on if
 // every tool is there; else the test (or the suite of the hook) is skipped, its reason printed and counted, or fails
 // under WASM2NATIVE_TEST_ALL=1, which continuous integration sets.
-import { execFileSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 import { hostTarget } from '../../src/cli/target.ts';
@@ -95,17 +94,4 @@ export const isOwnIsa = (isa: Isa): boolean => isa === hostTarget().isa;
 export function needIsa(context: Mocha.Context, isa: Isa): void {
   if (isOwnIsa(isa)) need(context, 'cc');
   else need(context, `${isa}-linux-gnu-gcc`, `qemu-${isa}`);
-}
-
-/** Goes on if `command` exits with 0: for what is more than a program on PATH, such as a C library. */
-export function needWorking(
-  context: Mocha.Context,
-  command: readonly [string, ...string[]],
-  what: string,
-): void {
-  try {
-    execFileSync(command[0], command.slice(1), { stdio: 'ignore' });
-  } catch {
-    skipBecause(context, `${what} does not work here: ${command.join(' ')}`);
-  }
 }

@@ -24,7 +24,7 @@ import { Reg } from './registers.ts';
 const isI8 = (imm: number): boolean => imm >= -128 && imm <= 127;
 
 /** Bytes of the row's immediate. */
-export function immBytes(x: number, imm: number): number {
+function immBytes(x: number, imm: number): number {
   switch (IMM[x]) {
     case ImmKind.I8:
       return 1;

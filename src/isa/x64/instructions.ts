@@ -576,9 +576,6 @@ export const SWAPS = column((r) =>
 /** Bit 0: ModRM.reg (or the opcode's register) is a byte register; bit 1: ModRM.rm is. */
 export const BYTE_REGS = column((r) => (r.reg === RegKind.G8 ? 1 : 0) | (r.rm === RegKind.G8 ? 2 : 0));
 
-/** Longest x86 instruction. */
-export const MAX_INSTRUCTION = 15;
-
 /** Pseudo instructions. */
 export const enum P {
   /** setcc r8; movzx r32, r8 */

@@ -3,9 +3,9 @@ import { Signatures } from '../../../src/ir/signatures.ts';
 import { Type } from '../../../src/ir/types.ts';
 import { aarch64 } from '../../../src/isa/aarch64/isa.ts';
 import { Unwind, UNWIND_ROW } from '../../../src/isa/frame.ts';
-import { allocateBundles } from '../../../src/regalloc/bundles.ts';
 import { need } from '../../support/need.ts';
 import { checkThunks } from '../thunks.ts';
+import { PLAIN_ISA_OPTIONS } from '../native.ts';
 import { appleAssembly } from './apple_assembly.ts';
 
 /** Shifts all seeds: `WASM2NATIVE_SEED=100000` runs other signatures. */
@@ -35,19 +35,7 @@ describe('aarch64 thunks across the C border', function () {
         functionFlags: new Uint8Array(1),
         helperSymbol: new Int32Array(32),
       },
-      {
-        os: 'linux',
-        optLevel: 2,
-        march: '',
-        landingPads: false,
-        signReturns: false,
-        memoryBase: 'register',
-        regs: 0,
-        forceVeneers: false,
-        padBlocks: 0,
-        allocator: allocateBundles,
-        checkAllocation: null,
-      },
+      PLAIN_ISA_OPTIONS,
     );
     for (const { frame } of [compiler.thunks.importThunk(0, sig), compiler.thunks.hostThunk(sig)]) {
       assert.equal(frame.stackArgBytes, 32);
