@@ -56,14 +56,7 @@ describe('executables', () => {
 
   it('are small when linked statically with musl', function () {
     need(this, 'musl-gcc');
-    build(
-      '--target',
-      'x86_64-linux-musl',
-      '--static',
-      fromRoot('fixtures/hello.wasm'),
-      '-o',
-      'static',
-    );
+    build('--target', 'x86_64-linux-musl', '--static', fromRoot('fixtures/hello.wasm'), '-o', 'static');
     assert.match(execute(at('static'), []).stdout, /^Hello from WebAssembly/);
     const { size } = statSync(at('static'));
     assert.ok(size < STATIC_LIMIT, `${size} bytes`);
