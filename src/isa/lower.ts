@@ -11,7 +11,7 @@
 // I32 values lie zero-extended in 64-bit registers.
 import type { Cfg } from '../ir/cfg.ts';
 import { room } from '../ir/cfg.ts';
-import type { Edge, Func, Value } from '../ir/func.ts';
+import type { Block, Edge, Func, Value } from '../ir/func.ts';
 import { NONE } from '../ir/func.ts';
 import { Effect, Op, OP_EFFECTS } from '../ir/opcodes.ts';
 import { Type } from '../ir/types.ts';
@@ -58,7 +58,7 @@ export interface LowerIsa<T extends LowerTarget> {
   /** Called before the code of each instruction is written, in the (backward) order of writing. */
   readonly before?: (l: Lowering<T>, inst: Value) => void;
   /** Called when all instructions of an IR block are written: what it writes begins the block. */
-  readonly blockStart?: (l: Lowering<T>) => void;
+  readonly blockStart?: (l: Lowering<T>, block: Block) => void;
   /** Called when a function is selected: `vcode` is complete. */
   readonly finish?: (l: Lowering<T>) => void;
 }
@@ -100,9 +100,9 @@ export class Lowering<T extends LowerTarget> implements Selection {
   run(func: Func): void {
     this.func = func;
     const { vcode, blocks, isa } = this;
-    isa.prepare?.(this);
     vcode.reset();
     blocks.compute(func, vcode);
+    isa.prepare?.(this);
     this.outgoingBytes = 0;
     this.hasCalls = false;
     this.savesInstance = false;
@@ -267,7 +267,7 @@ export class Lowering<T extends LowerTarget> implements Selection {
     }
     this.root = NONE;
     this.loc = -1;
-    isa.blockStart?.(this);
+    isa.blockStart?.(this, b);
     if (b === 0) {
       vcode.beginGroup();
       isa.entry(this);

@@ -14,7 +14,7 @@ import * as float from './lower_float.ts';
 import * as integer from './lower_integer.ts';
 import * as memory from './lower_memory.ts';
 import type { L, A64Target } from './machine.ts';
-import { defConst, defFloat, defVector, writeAllBases, writeBases } from './machine.ts';
+import { defConst, defFloat, defVector, writeBases, writeFirstBases } from './machine.ts';
 import { setVectorClobber } from './registers.ts';
 
 const rules = ruleTable<A64Target>(
@@ -48,8 +48,8 @@ export const A64_LOWER: LowerIsa<A64Target> = {
   },
 
   entry: (l) => calls.entry(l),
-  prepare: (l) => l.target.bases?.prepare(l.func),
+  prepare: (l) => l.target.bases?.prepare(l.func, l.blocks),
   before: writeBases,
-  blockStart: writeAllBases,
+  blockStart: writeFirstBases,
   finish: (l) => setVectorClobber(l.vcode.clobberMasks, hasVectors(l.vcode)),
 };

@@ -2,8 +2,9 @@
 //
 // A rule first asks for all registers (which may write constants), among them those of an Address (`setAddress`), then
 // writes instructions with the functions below.
-import type { Value } from '../../ir/func.ts';
-import { Effect, Op, OP_EFFECTS } from '../../ir/opcodes.ts';
+import type { Block, Value } from '../../ir/func.ts';
+import { NONE } from '../../ir/func.ts';
+import { Op } from '../../ir/opcodes.ts';
 import { RegClass } from '../../regalloc/door.ts';
 import type { Lowering, LowerTarget } from '../lower.ts';
 import { isImm32, operandReg, REUSE1 } from '../lower_common.ts';
@@ -56,11 +57,7 @@ export class Address extends MemoryOperand<A64Target> {
 
   protected setMemory0(l: L, inst: Value, bytes: number): void {
     const f = l.func;
-    const { bases } = l.target;
-    if (bases?.has(inst) === true) {
-      this.setShared(l, bases, f.arg(inst, 0), f.imm2[inst]);
-      return;
-    }
+    if (this.setShared(l, inst, f.imm2[inst])) return;
     let index = this.splitIndex(l, f.arg(inst, 0), f.imm2[inst] >>> 0);
     const { disp } = this;
     if (f.op[index] === Op.IConst) {
@@ -99,38 +96,43 @@ export class Address extends MemoryOperand<A64Target> {
     this.index = reg;
   }
 
-  /** [sum + offset] with a sum that other accesses use, too. */
-  private setShared(l: L, bases: SharedBases, index: Value, offset: number): void {
-    let sum = bases.sum(index);
-    if (sum < 0) {
+  /** [sum + offset] with a sum that other accesses use, too; false, with nothing set, if there is none. */
+  private setShared(l: L, inst: Value, offset: number): boolean {
+    const { bases } = l.target;
+    const group = bases === null ? NONE : bases.groupOf(inst);
+    if (bases === null || group === NONE) return false;
+    let sum = bases.sum(group);
+    if (sum === NONE) {
       sum = l.temp(RegClass.Int);
-      bases.ask(index, sum);
+      bases.ask(group, sum);
     }
     this.setBase(sum, offset);
+    return true;
   }
 }
 
-/** Before an instruction's code: sums that it ends the stretch of are written, behind it. */
+/** Before an instruction's code: the sums that stand behind it. */
 export function writeBases(l: L, inst: Value): void {
   const { bases } = l.target;
-  if (bases === null || bases.isEmpty) return;
-  if ((OP_EFFECTS[l.func.op[inst]] & Effect.Call) !== 0) writeAllBases(l);
-  else if (bases.sum(inst) >= 0) writeBase(l, bases, inst);
+  if (bases !== null) writeSums(l, bases, bases.firstBehind(inst));
 }
 
-export function writeAllBases(l: L): void {
+/** Behind a block's code: the sums at its start. */
+export function writeFirstBases(l: L, block: Block): void {
   const { bases } = l.target;
-  if (bases === null) return;
-  while (!bases.isEmpty) writeBase(l, bases, bases.last());
+  if (bases !== null) writeSums(l, bases, bases.firstAtStart(block));
 }
 
-function writeBase(l: L, bases: SharedBases, index: Value): void {
-  l.vcode.beginGroup();
-  const loc = l.loc;
-  l.loc = -1;
-  rr(l, P.MemoryBase, bases.sum(index), operandReg(l, index, 0));
-  l.loc = loc;
-  bases.done(index);
+function writeSums(l: L, bases: SharedBases, first: number): void {
+  for (let group = first; group !== NONE; group = bases.after(group)) {
+    const sum = bases.sum(group);
+    if (sum === NONE) continue;
+    l.vcode.beginGroup();
+    const loc = l.loc;
+    l.loc = -1;
+    rr(l, P.MemoryBase, sum, operandReg(l, bases.indexOf(group), 0));
+    l.loc = loc;
+  }
 }
 
 // ---- Shapes ----
