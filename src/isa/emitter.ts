@@ -100,8 +100,8 @@ export abstract class Emitter extends FunctionWriter {
   protected abstract ret(): void;
   /** Behind the end of a flow: other code has the whole frame. `replaced`: the end was behind `replaceFrame`. */
   protected abstract frameAgain(replaced: boolean): void;
-  /** Calls or jumps to the callee of a call with immediate `imm`, in its instance. */
-  protected abstract transfer(callee: Callee, imm: number, isTail: boolean): void;
+  /** Calls or jumps to the callee of a call with immediate `imm`, in its instance; `reg` holds it if it is a value. */
+  protected abstract transfer(callee: Callee, imm: number, isTail: boolean, reg: number): void;
   /** Behind a call: the stack pointer is moved back below the `bytes` that the callee has popped. */
   protected abstract takeBack(bytes: number): void;
   /** Loads the pinned registers again, from `instanceSlot`. */
@@ -175,26 +175,31 @@ export abstract class Emitter extends FunctionWriter {
         buffer.endFlow();
         return;
       default:
-        if (x < Pseudo.TailCall) this.call(x - Pseudo.Call, raw);
-        else this.tailCall(x - Pseudo.TailCall, raw);
+        if (x < Pseudo.TailCall) this.call(x - Pseudo.Call, i, raw);
+        else this.tailCall(x - Pseudo.TailCall, i, raw);
     }
   }
 
-  private call(callee: Callee, raw: number): void {
+  private call(callee: Callee, i: number, raw: number): void {
     const { vcode } = this;
     const argBytes = vcode.imm2[raw];
-    this.transfer(callee, vcode.imm[raw], false);
+    this.transfer(callee, vcode.imm[raw], false, this.calleeReg(i));
     this.buffer.addCallSite(vcode.loc[raw], -1, -1, argBytes);
     if (argBytes > 0) this.takeBack(argBytes);
     if ((vcode.aux[raw] & CallFlag.RestoreInstance) !== 0) this.restoreInstance();
   }
 
-  private tailCall(callee: Callee, raw: number): void {
+  /** Where the callee of instruction i is if it is a value: its last operand. */
+  private calleeReg(i: number): number {
+    return this.out.operandLoc[this.vcode.operandStart[i + 1] - 1];
+  }
+
+  private tailCall(callee: Callee, i: number, raw: number): void {
     const newBytes = this.vcode.imm2[raw];
     const replaces = newBytes !== 0 || this.argBytes !== 0;
     if (replaces) this.replaceFrame(newBytes);
     else this.epilogue();
-    this.transfer(callee, this.vcode.imm[raw], true);
+    this.transfer(callee, this.vcode.imm[raw], true, this.calleeReg(i));
     this.buffer.endFlow();
     this.frameAgain(replaces);
   }

@@ -8,7 +8,7 @@ import type { Value } from '../ir/func.ts';
 import { NONE } from '../ir/func.ts';
 import { Op } from '../ir/opcodes.ts';
 import { Type } from '../ir/types.ts';
-import { RegClass } from '../regalloc/door.ts';
+import { RegClass, VEC_BASE } from '../regalloc/door.ts';
 import { STACK } from './calling_convention.ts';
 import { FunctionFlag } from './contract.ts';
 import type { Lowering, LowerRule, LowerTarget } from './lower.ts';
@@ -20,6 +20,8 @@ import { CallFlag, Mem, Opnd, RawFlag } from './vcode.ts';
 export interface CallIsa<T extends LowerTarget> {
   /** Registers: of a callee that is a value, of a helper's result, of C's integer arguments. */
   readonly calleeReg: number;
+  /** A call that passes fewer integers in registers takes its callee from any register. */
+  readonly calleeAnywhereBelow: number;
   readonly cResult: number;
   readonly cArgs: readonly number[];
   /** What a call clobbers. */
@@ -97,13 +99,18 @@ export class CallLowering<T extends LowerTarget> {
     }
   }
 
-  private pushArgs(l: Lowering<T>, sig: number): void {
+  /** Operands for the arguments in registers; returns the number of integers among them. */
+  private pushArgs(l: Lowering<T>, sig: number): number {
     const { convention, module } = l.target;
     const count = module.signatures.numParams(sig);
+    let ints = 0;
     for (let k = 0; k < count; k++) {
       const at = convention.param(sig, k);
-      if (at < STACK) l.vcode.operand(this.argRegs[k], Opnd.UseFixed | (at << Opnd.PayloadShift));
+      if (at >= STACK) continue;
+      l.vcode.operand(this.argRegs[k], Opnd.UseFixed | (at << Opnd.PayloadShift));
+      if (at < VEC_BASE) ints++;
     }
+    return ints;
   }
 
   /** The value that is result k of a call, or NONE if nothing uses it. */
@@ -144,8 +151,11 @@ export class CallLowering<T extends LowerTarget> {
       const value = this.resultValue(l, inst, k, results);
       if (value !== NONE) vcode.operand(l.result(value), Opnd.DefFixed | (at << Opnd.PayloadShift));
     }
-    this.pushArgs(l, sig);
-    if (target >= 0) vcode.operand(target, Opnd.UseFixed | (this.isa.calleeReg << Opnd.PayloadShift));
+    const intArgs = this.pushArgs(l, sig);
+    if (target >= 0) {
+      const anywhere = intArgs < this.isa.calleeAnywhereBelow;
+      vcode.operand(target, anywhere ? Opnd.Use : Opnd.UseFixed | (this.isa.calleeReg << Opnd.PayloadShift));
+    }
     for (let k = 0; k < results; k++) {
       const at = convention.result(sig, k);
       if (at < STACK) continue;

@@ -70,6 +70,12 @@ export function foldedOperations(): Tested[] {
       add(`${name} + x`, `${body}v9: ${t} = iadd v10, v0\nreturn v9`);
       add(`${name} - x`, `${body}v9: ${t} = isub v10, v0\nreturn v9`);
     }
+    for (const factor of [1, 3, 4, 6, 7, 12, 17, 20, 24, 40, 100, 65537, -1, -5]) {
+      const text = t === 'i32' ? String(factor) : `0x${BigInt.asUintN(64, BigInt(factor)).toString(16)}`;
+      const product = `v20: ${t} = iconst ${text}\nv10: ${t} = imul v1, v20\n`;
+      for (const sum of ['iadd v0, v10', 'iadd v10, v0', 'isub v0, v10', 'isub v10, v0'])
+        add(`${sum}, v10 = v1 * ${factor}`, `${product}v9: ${t} = ${sum}\nreturn v9`);
+    }
     const constants = [0, 1, -1].map((c, i) => {
       const text = t === 'i32' ? String(c) : `0x${BigInt.asUintN(64, BigInt(c)).toString(16)}`;
       return `v${20 + i}: ${t} = iconst ${text}\n`;

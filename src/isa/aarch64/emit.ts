@@ -311,9 +311,14 @@ export class A64Emitter extends Emitter {
     const disp = vcode.disp[raw];
     const indexOperand = (mem >> MemField.IndexShift) & MemField.OperandMask;
     const far = indexOperand === 0 && !fitsDisplacement(x, disp);
-    if (far) encFarDisplacement(buffer, t, disp);
+    // Pages by an addition, or all of it by constant moves.
+    const low = disp & 0xfff;
+    const pages = far && disp > 0 && disp < 1 << 24 && fitsDisplacement(x, low);
+    if (pages) enc(buffer, A.AddI + 1, Reg.X16, base, 0, 0x1000 | (disp >> 12));
+    else if (far) encFarDisplacement(buffer, t, disp);
     if (vcode.trap[raw] !== 0) buffer.addTrap(buffer.length, vcode.trap[raw], vcode.loc[raw]);
-    if (far) encMemIndexed(buffer, x, t, base, Reg.X16, Extend.Uxtx, false);
+    if (pages) encMem(buffer, x, t, Reg.X16, low);
+    else if (far) encMemIndexed(buffer, x, t, base, Reg.X16, Extend.Uxtx, false);
     else if (indexOperand === 0) encMem(buffer, x, t, base, disp);
     else {
       const extend = (mem & WIDE_INDEX) !== 0 ? Extend.Uxtx : Extend.Uxtw;
@@ -410,7 +415,7 @@ export class A64Emitter extends Emitter {
     encMem(buffer, A.Ldr + 1, Reg.X27, Reg.X28, Instance.Memory0);
   }
 
-  protected transfer(callee: Callee, imm: number, isTail: boolean): void {
+  protected transfer(callee: Callee, imm: number, isTail: boolean, reg: number): void {
     const { buffer } = this;
     if (callee === Callee.Symbol) {
       if (isTail) encTailJump(buffer, imm);
@@ -418,8 +423,8 @@ export class A64Emitter extends Emitter {
       return;
     }
     if (callee === Callee.Slot) this.enterFunc(Reg.X28, imm);
-    else if (callee === Callee.Ref) this.enterFunc(Reg.X17, 0);
-    enc(buffer, isTail ? A.Br : A.Blr, 0, Reg.X17, 0);
+    else if (callee === Callee.Ref) this.enterFunc(reg, 0);
+    enc(buffer, isTail ? A.Br : A.Blr, 0, callee === Callee.Code ? reg : Reg.X17, 0);
   }
 
   /** The canonical frame address is told by x29. */

@@ -6,7 +6,7 @@ import { A } from './instructions.ts';
 import { plainLoad, plainStore } from './lower_memory.ts';
 import type { A64Target } from './machine.ts';
 import { Address, isZero, load, rr, store } from './machine.ts';
-import { C_INT_ARGS, Clobber, Reg } from './registers.ts';
+import { C_INT_ARGS, Clobber, FEWEST, Reg } from './registers.ts';
 
 const slot = new Address();
 
@@ -16,6 +16,8 @@ const slotStore = (type: number): number => plainStore(type === Type.I32 ? Type.
 
 export const calls = new CallLowering<A64Target>({
   calleeReg: Reg.X17,
+  // As many as leave one of FEWEST registers.
+  calleeAnywhereBelow: FEWEST,
   cResult: Reg.X0,
   cArgs: C_INT_ARGS,
   clobber: Clobber.Call,

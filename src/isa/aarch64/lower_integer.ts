@@ -144,9 +144,14 @@ function registerForm(
   rrr(l, x + w, l.result(inst), operandReg(l, a, w), operandReg(l, b, w));
 }
 
-/** A product that only this instruction uses. */
+/** A product that only this instruction uses and that is no shift or addition. */
 const isProduct = (l: L, v: Value): boolean =>
-  l.func.op[v] === Op.IMul && l.single(v) && !l.isConst(l.func.arg(v, 1));
+  l.func.op[v] === Op.IMul && l.single(v) && !isSimpleFactor(smallConst(l, l.func.arg(v, 1)));
+
+/** 2^n or 2^n + 1, of which `lowerMul` makes one instruction. */
+function isSimpleFactor(c: number): boolean {
+  return c > 0 && ((c & (c - 1)) === 0 || ((c - 1) & (c - 2)) === 0);
+}
 
 /** The 32-bit value that a 64-bit one was sign- or zero-extended from (by `op`), or -1. */
 function extendedFrom(l: L, v: Value, op: Op): Value {

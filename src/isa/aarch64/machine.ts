@@ -82,6 +82,14 @@ export class Address extends MemoryOperand<A64Target> {
       const field = disp < 2 ** 31 ? arithmeticImm(disp) : -1;
       if (field >= 0) rr(l, A.AddI + 1, sum, reg, field);
       else {
+        const low = disp & 0xfff;
+        if (disp < 2 ** 24 && constMoves(disp, 0) > 1 && isShortOffset(low, bytes)) {
+          const start = l.temp(RegClass.Int);
+          rr(l, P.MemoryBase, start, reg);
+          rr(l, A.AddI + 1, sum, start, 0x1000 | (disp >> 12));
+          this.setBase(sum, low);
+          return;
+        }
         const big = l.temp(RegClass.Int);
         defConst(l, big, disp | 0, 0);
         rrr(l, A.Add + 1, sum, reg, big);

@@ -75,7 +75,7 @@ export function setVectorClobber(masks: Int32Array, hasVectors: boolean): void {
 }
 
 /** Fewest registers of a file that every instruction's constraints can be met with. */
-const FEWEST = 6;
+export const FEWEST = 6;
 
 /** The allocatable registers; `limit` > 0 keeps only so many of each file (stress). x16-x18 are never among them. */
 export function machineEnv(limit: number): MachineEnv {

@@ -17,6 +17,7 @@ const slotStore = (type: number): number => plainStore(type === Type.I32 ? Type.
 
 export const calls = new CallLowering<X64Target>({
   calleeReg: Reg.R10,
+  calleeAnywhereBelow: 0,
   cResult: Reg.Rax,
   cArgs: C_INT_ARGS,
   clobber: Clobber.Call,
