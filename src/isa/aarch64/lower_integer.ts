@@ -144,9 +144,12 @@ function registerForm(
   rrr(l, x + w, l.result(inst), operandReg(l, a, w), operandReg(l, b, w));
 }
 
-/** A product that only this instruction uses and that is no shift or addition. */
-const isProduct = (l: L, v: Value): boolean =>
-  l.func.op[v] === Op.IMul && l.single(v) && !isSimpleFactor(smallConst(l, l.func.arg(v, 1)));
+/** A product that only this instruction uses and that is no shift or addition. Not out of a loop. */
+function isProduct(l: L, v: Value): boolean {
+  const f = l.func;
+  if (f.op[v] !== Op.IMul || !l.single(v) || f.block[v] !== f.block[l.root]) return false;
+  return !isSimpleFactor(smallConst(l, f.arg(v, 1)));
+}
 
 /** 2^n or 2^n + 1, of which `lowerMul` makes one instruction. */
 function isSimpleFactor(c: number): boolean {
