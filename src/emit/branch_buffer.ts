@@ -101,6 +101,14 @@ export abstract class BranchBuffer {
     this.length = at + 4;
   }
 
+  /** Writes another 32-bit value over the one at `at`, to which no fixup belongs. */
+  replace4(at: number, value: number): void {
+    const end = this.length;
+    this.length = at;
+    this.put4(value);
+    this.length = end;
+  }
+
   putBytes(source: Uint8Array): void {
     this.reserve(source.length);
     this.bytes.set(source, this.length);

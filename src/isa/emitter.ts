@@ -42,6 +42,8 @@ export abstract class Emitter extends FunctionWriter {
   protected readonly saved: number[] = [];
   /** Offsets from the stack pointer in the body. */
   protected instanceSlot = 0;
+  /** Where the block begins that is being written. */
+  protected blockAt = 0;
   private slotBase = 0;
   private readonly rotation = new LoopRotation();
 
@@ -225,6 +227,7 @@ export abstract class Emitter extends FunctionWriter {
       const firstEdit = findEdit(out, 2 * vcode.blockStart[b]);
       let edit = firstEdit;
       buffer.bindLabel(this.firstLabel + b);
+      this.blockAt = buffer.length;
       if (targets !== null && targets[b] !== 0) this.tableTarget();
       const end = vcode.blockStart[b + 1];
       for (let i = vcode.blockStart[b]; i < end; i++) {

@@ -25,6 +25,7 @@ import {
   encMem,
   encMemIndexed,
   encPair,
+  pairWord,
   encSign,
   encTailJump,
   fitsDisplacement,
@@ -36,6 +37,13 @@ import { dwarfReg, Reg, SAVED_INTS, SAVED_VECS, SCRATCH_VEC, ZR } from './regist
 
 const CALLEE_SAVED: readonly number[] = [...SAVED_INTS, ...SAVED_VECS];
 
+/** The pair of a load or store of 64 bits, 0 for other instructions. */
+const PAIRS = new Int32Array(A.FirstPseudo);
+PAIRS[A.Str + 1] = A.Stp;
+PAIRS[A.Ldr + 1] = A.Ldp;
+PAIRS[A.StrF + 1] = A.StpF;
+PAIRS[A.LdrF + 1] = A.LdpF;
+
 export class A64Emitter extends Emitter {
   private readonly landingPads: boolean;
   private readonly signReturns: boolean;
@@ -43,6 +51,11 @@ export class A64Emitter extends Emitter {
   /** Bytes below the frame record; from the record to the incoming area. */
   private localBytes = 0;
   private savedBytes = 0;
+  /** The access to a slot that was written last: instruction, register, offset, place in the code or -1. */
+  private slotOp = 0;
+  private slotReg = 0;
+  private slotDisp = 0;
+  private slotAt = -1;
 
   constructor(buffer: CodeBuffer, options: IsaOptions) {
     // Instructions are words.
@@ -69,6 +82,7 @@ export class A64Emitter extends Emitter {
 
   /** Returns the bytes up to where x29 is set: before them the return address is in x30 and x29 still the caller's. */
   protected prologue(): number {
+    this.slotAt = -1;
     const { buffer } = this;
     // What holds behind the landing pad holds before it.
     if (this.argBytes > 0) this.unwindAt(Unwind.CfaOffset, this.argBytes, 0, buffer.length);
@@ -185,14 +199,42 @@ export class A64Emitter extends Emitter {
     const { buffer } = this;
     if (to >= SLOT_BASE) {
       const x = regClass === RegClass.Int ? A.Str + 1 : regClass === RegClass.Float ? A.StrF + 1 : A.StrQ;
-      encMem(buffer, x, from, Reg.Sp, this.slotOffset(to));
+      this.slotAccess(x, from, this.slotOffset(to));
     } else if (from >= SLOT_BASE) {
       const x = regClass === RegClass.Int ? A.Ldr + 1 : regClass === RegClass.Float ? A.LdrF + 1 : A.LdrQ;
-      encMem(buffer, x, to, Reg.Sp, this.slotOffset(from));
+      this.slotAccess(x, to, this.slotOffset(from));
     } else if (from !== to) {
       if (regClass === RegClass.Int) enc(buffer, A.Mov + 1, to, 0, from);
       else enc(buffer, regClass === RegClass.Float ? A.Fmov + 1 : A.MovQ, to, from, 0);
     }
+  }
+
+  /** Load or store of a slot; together with the one written right before it in this block, if they are neighbours. */
+  private slotAccess(x: number, t: number, disp: number): void {
+    const { buffer } = this;
+    const at = buffer.length - 4;
+    const low = Math.min(disp, this.slotDisp);
+    const pair = PAIRS[x];
+    if (
+      pair !== 0 &&
+      x === this.slotOp &&
+      at === this.slotAt &&
+      at >= this.blockAt &&
+      Math.abs(disp - this.slotDisp) === 8 &&
+      low <= 504 &&
+      t !== this.slotReg
+    ) {
+      const isFirst = disp === low;
+      const word = pairWord(pair, isFirst ? t : this.slotReg, isFirst ? this.slotReg : t, Reg.Sp, low);
+      buffer.replace4(at, word);
+      this.slotAt = -1;
+      return;
+    }
+    encMem(buffer, x, t, Reg.Sp, disp);
+    this.slotOp = x;
+    this.slotReg = t;
+    this.slotDisp = disp;
+    this.slotAt = buffer.length - 4;
   }
 
   protected rematerialize(raw: number, to: number): void {
