@@ -61,7 +61,7 @@ export async function build(request: Request, context: ErrorContext): Promise<vo
     return;
   }
   const cache = openCache(request.cacheFolder, request.noCache);
-  const builder = await Linker.make(request, cache);
+  const builder = new Linker(request, cache);
   if (request.emit === 'static-lib') await builder.archive(inputs, output, context, phases);
   else await builder.link(inputs, output, context, phases);
   phases.print();
@@ -204,41 +204,51 @@ function printStats(file: string, bytes: Uint8Array, object: ObjectFile, image: 
   process.stderr.write(`${lines.join('\n')}\n`);
 }
 
-/** Links executables and libraries with one compiler and its stub. */
+/**
+ * Links executables and libraries with one compiler and its stub. The stub is prepared from the start on: what the C
+ * compiler says of itself, and its work where the cache has no stub, goes on while the module is compiled.
+ */
 export class Linker {
   private readonly request: Request;
   private readonly compiler: Compiler;
-  private readonly stub: Stub;
+  private readonly prepared: Promise<Stub>;
 
-  private constructor(request: Request, compiler: Compiler, stub: Stub) {
-    this.request = request;
-    this.compiler = compiler;
-    this.stub = stub;
-  }
-
-  static async make(request: Request, cache: Cache): Promise<Linker> {
+  /** Throws UsageError or UserError where no compiler can be named; what goes wrong with it is told by what waits for it. */
+  constructor(request: Request, cache: Cache) {
     const { target } = request.compile;
     if (request.isStatic && target.os === 'macos')
       throw new UsageError('--static: programs for macOS are linked with its libSystem.dylib');
-    const compiler = findCompiler(target, request.cc, request.verbose);
+    this.request = request;
+    this.compiler = findCompiler(target, request.cc, request.verbose);
+    this.prepared = this.prepare(cache);
+    this.prepared.catch(() => undefined);
+  }
+
+  private async prepare(cache: Cache): Promise<Stub> {
+    const { request, compiler } = this;
     const identity = await compilerIdentity(compiler);
-    const stub = await prepareStub(cache, compiler, identity, target, request.compile.march, [
-      ...protectionFlags(request.compile),
-      ...request.cflags,
-    ]);
-    return new Linker(request, compiler, stub);
+    const flags = [...protectionFlags(request.compile), ...request.cflags];
+    const { target, march } = request.compile;
+    return prepareStub(cache, compiler, identity, target, march, flags);
+  }
+
+  /** Returns at once, or throws if the compiler cannot even be started: then nothing needs to be compiled. */
+  private async requireStarted(): Promise<void> {
+    await Promise.race([this.prepared, new Promise((resolve) => setImmediate(resolve))]);
   }
 
   /** Of everything that decides the linked file but the module: compiler, stub, flags. */
-  get key(): string {
-    return this.stub.key;
+  async key(): Promise<string> {
+    return (await this.prepared).key;
   }
 
   /** `--emit static-lib`: the module and the stub without its main. */
   async archive(inputs: Inputs, output: string, context: ErrorContext, phases: Phases): Promise<void> {
     if (this.request.compile.target.os === 'macos')
       throw new UserError('--emit static-lib is for ELF targets; on macOS use --emit obj');
+    await this.requireStarted();
     const { image } = await compileInput(this.request, inputs, context, phases);
+    const stub = await this.prepared;
     const name = moduleName(inputs.wasm?.file ?? output);
     const folder = temporaryFolder();
     const members = [{ name: `${name}.o`, bytes: Buffer.from(image.toBytes()) }];
@@ -247,7 +257,7 @@ export class Linker {
       await runCompiler(this.compiler, [...this.cFlags(), '-fPIC', '-c', asArgument(file), '-o', object]);
       members.push({ name: path.basename(object), bytes: readFileSync(object) });
     }
-    for (const [source, file] of this.stub.objects)
+    for (const [source, file] of stub.objects)
       if (!ONLY_IN_EXECUTABLES.has(source))
         members.push({ name: path.basename(file), bytes: readFileSync(file) });
     const bytes = writeArchive(members);
@@ -260,6 +270,7 @@ export class Linker {
     const files: string[] = [];
     let module: Module | null = null;
     let placement: string[] = [];
+    await this.requireStarted();
     if (inputs.wasm !== null) {
       const { file, bytes } = inputs.wasm;
       module = await explained(file, () => decodeModule(bytes));
@@ -274,13 +285,14 @@ export class Linker {
       files.push(objectFile);
     }
     files.push(...inputs.others.map(asArgument));
+    const stub = await this.prepared;
     const made = besideOf(output);
     const command = (to: string): string[] => [
       ...this.cFlags(),
       ...this.linkFlags(output),
       ...placement,
       ...files,
-      ...this.stubFiles(inputs, module),
+      ...this.stubFiles(stub, inputs, module),
       '-pthread',
       ...this.request.ldflags,
       '-o',
@@ -318,9 +330,9 @@ export class Linker {
     return flags;
   }
 
-  private stubFiles(inputs: Inputs, module: Module | null): readonly string[] {
+  private stubFiles(stub: Stub, inputs: Inputs, module: Module | null): readonly string[] {
     const { emit, invoke, compile: options } = this.request;
-    if (emit !== 'shared' && options.target.os !== 'macos') return this.stub.files;
+    if (emit !== 'shared' && options.target.os !== 'macos') return stub.files;
     // A library exports the stub's functions, all but what belongs to an executable. Without an archive, what main
     // refers to weakly is there only if it is wanted, and main itself where there is a module to run.
     const isAlone = module !== null && inputs.others.length === 0;
@@ -331,7 +343,7 @@ export class Linker {
         : (name === 'invoke' && invoke === undefined) ||
           (name === 'main' && module === null) ||
           (name.startsWith('wasi_') && !hasWasi);
-    return [...this.stub.objects].filter(([name]) => !isLeftOut(name)).map(([, file]) => file);
+    return [...stub.objects].filter(([name]) => !isLeftOut(name)).map(([, file]) => file);
   }
 
   private wantsWasi(module: Module): boolean {

@@ -25,7 +25,7 @@ export async function run(request: Request, context: ErrorContext): Promise<numb
   if (inputs.wasm === null) throw new UsageError(`${request.files[0]}: run takes a WebAssembly module`);
   requireRunnable(request.compile.target);
   const cache = openCache(request.cacheFolder, request.noCache);
-  const linker = await Linker.make(request, cache);
+  const linker = new Linker(request, cache);
   const key = digest([
     inputs.wasm.bytes,
     path.basename(inputs.wasm.file),
@@ -37,7 +37,7 @@ export async function run(request: Request, context: ErrorContext): Promise<numb
       request.strip,
       request.ldflags,
     ]),
-    linker.key,
+    await linker.key(),
   ]);
   const folder = await cache.entry('run', key, async (into) => {
     const phases = new Phases(request.timePasses);
