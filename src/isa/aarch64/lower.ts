@@ -1,4 +1,4 @@
-// What selects the instructions of aarch64: its rules, by topic in lower_*.ts, and constants, entry and jumps.
+// What selects the instructions of aarch64: its rules, by topic in lower_*.ts, and constants and entry.
 import { Op } from '../../ir/opcodes.ts';
 import { Type } from '../../ir/types.ts';
 import { RegClass } from '../../regalloc/door.ts';
