@@ -50,7 +50,7 @@ export class Recolourer {
     if (count >= KEY_BUNDLES) return;
     this.collectPairs(state, index);
     if (this.pairs.length === 0) return;
-    const order = this.sortPairs(count);
+    const order = this.sortPairs(state, count);
     this.population.fill(0);
     for (let b = 0; b < count; b++) if (isPlaced(state, b)) this.population[state.bundleReg.data[b]]++;
     const limit = state.work + WORK_PER_PAIR * this.pairs.length;
@@ -117,7 +117,7 @@ export class Recolourer {
     const { start, ranges } = index;
     for (let v = 0; v < numVRegs; v++) {
       const first = start[v];
-      if (start[v + 1] - first < 2) continue;
+      if (this.isWhole(state, index, v)) continue;
       for (let n = first; n < start[v + 1]; n++) {
         const range = ranges[n];
         const bundle = rangeBundle.data[range];
@@ -132,6 +132,15 @@ export class Recolourer {
         this.joinEdges(state, index, v, range, bundle);
       }
     }
+  }
+
+  /** Whether all of a vreg lies in one bundle, as nearly every one does. */
+  private isWhole(state: State, index: RangeIndex, v: number): boolean {
+    const { start, ranges } = index;
+    const bundleOf = state.rangeBundle.data;
+    for (let n = start[v] + 1; n < start[v + 1]; n++)
+      if (bundleOf[ranges[n]] !== bundleOf[ranges[n - 1]]) return false;
+    return true;
   }
 
   private joinEdges(state: State, index: RangeIndex, v: number, range: number, bundle: number): void {
@@ -189,8 +198,8 @@ export class Recolourer {
     }
   }
 
-  /** Fills the lists by bundle; returns keys of the bundles that have neighbours, the most joined last. */
-  private sortPairs(count: number): Float64Array {
+  /** Fills the lists by bundle; returns keys of the bundles with neighbours in other registers, the dearest last. */
+  private sortPairs(state: State, count: number): Float64Array {
     if (this.start.length < count + 2) {
       this.start = new Int32Array(count + (count >> 1) + 2);
       this.stale = new Uint8Array(count + (count >> 1));
@@ -218,12 +227,17 @@ export class Recolourer {
       neighbour[start[b + 1]] = a;
       weight[start[b + 1]++] = pairs[p + 2];
     }
+    const reg = state.bundleReg.data;
     const keys = new Float64Array(count);
     let used = 0;
     for (let b = 0; b < count; b++) {
-      let total = 0;
-      for (let n = start[b]; n < start[b + 1]; n++) total += weight[n];
-      if (total > 0) keys[used++] = Math.min(total, KEY_WEIGHTS) * KEY_BUNDLES + b;
+      const own = reg[b];
+      let moves = 0;
+      for (let n = start[b]; n < start[b + 1]; n++) {
+        const other = neighbour[n];
+        if ((other >= 0 ? reg[other] : -1 - other) !== own) moves += weight[n];
+      }
+      if (moves > 0) keys[used++] = Math.min(moves, KEY_WEIGHTS) * KEY_BUNDLES + b;
     }
     return keys.subarray(0, used).sort();
   }
@@ -279,6 +293,7 @@ export class Recolourer {
     if (found.length > MAX_VICTIMS) return false;
     victims.clear();
     for (let k = 0; k < found.length; k++) victims.push(found.data[k]);
+    if (!this.mayPay(state, reg, gain)) return false;
     const own = state.bundleReg.data[bundle];
     this.lift(state, occupancy, bundle);
     for (let k = 0; k < victims.length; k++) this.lift(state, occupancy, victims.data[k]);
@@ -305,6 +320,18 @@ export class Recolourer {
     this.put(state, occupancy, bundle, own);
     for (let k = 0; k < victims.length; k++) this.put(state, occupancy, victims.data[k], reg);
     return false;
+  }
+
+  /** Whether the victims lose less than `gain` if each gets the register that it likes best. */
+  private mayPay(state: State, reg: Location, gain: number): boolean {
+    const { victims, victimGains } = this;
+    for (let k = 0; k < victims.length && gain > 0; k++) {
+      this.collect(state, victims.data[k], victimGains);
+      let most = 0;
+      for (let r = 0; r < victimGains.length; r++) if (r !== reg) most = Math.max(most, victimGains[r]);
+      gain -= victimGains[reg] - most;
+    }
+    return gain > 0;
   }
 
   /** The register but `reg` in which a bundle gains the most, or -1 if none is free for it. */
