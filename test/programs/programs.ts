@@ -209,7 +209,9 @@ const goProgram: Program = {
   needs: ['go'],
   wasm: () =>
     cachedFile('go.wasm', (out) => {
-      const env = { ...process.env, GOOS: 'wasip1', GOARCH: 'wasm', GOFLAGS: '-mod=mod' };
+      // go has no place for what it builds where there is no home.
+      const HOME = process.env.HOME ?? path.join(path.dirname(out), 'home');
+      const env = { ...process.env, HOME, GOOS: 'wasip1', GOARCH: 'wasm', GOFLAGS: '-mod=mod' };
       run('go', ['build', '-o', out, fromRoot('test/programs/src/mixed.go')], fromRoot('.'), env);
     }),
   test: [{ args: ['input.txt'], files: { 'input.txt': () => sampleText(20_000) } }],
