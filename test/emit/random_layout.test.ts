@@ -8,11 +8,10 @@ import type { FunctionCode } from '../../src/emit/function_code.ts';
 import { LayoutRandom, layoutOrder } from '../../src/emit/layout_order.ts';
 import { TextLayout } from '../../src/emit/text_layout.ts';
 import type { TextImage } from '../../src/emit/text_layout.ts';
-import { findCallSite, findFunction, wasmOffsetOf } from '../../src/emit/tables.ts';
 import { Op, Trace, cisc, decode, execute, risc } from './toy_isa.ts';
 import { emit, randomProgram, run } from './toy_program.ts';
 import type { End, ProgramShape, Step, ToyFunction } from './toy_program.ts';
-import { buildCodeTables } from './code_tables.ts';
+import { buildCodeTables, findCallSite, findFunction, wasmOffsetOf } from './code_tables.ts';
 
 const TRACE = 400;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { NO_FUNCTION, findCallSite, findFunction, readRow, wasmOffsetOf } from '../../src/emit/tables.ts';
+import { NO_FUNCTION } from '../../src/emit/tables.ts';
 import type { PlacedFunction } from '../../src/emit/tables.ts';
-import { buildCodeTables } from './code_tables.ts';
+import { buildCodeTables, findCallSite, findFunction, readRow, wasmOffsetOf } from './code_tables.ts';
 
 function placed(
   offset: number,
