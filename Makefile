@@ -11,7 +11,7 @@ node_modules/.package-lock.json: package.json package-lock.json
 	$(NPM) ci --no-audit --no-fund
 	@touch $@
 
-dist/wasm2native.cjs: node_modules/.package-lock.json scripts/build.mjs package.json $(shell find src -name '*.ts')
+dist/wasm2native.cjs: node_modules/.package-lock.json scripts/build.mjs bin/wasm2native package.json $(shell find src -name '*.ts')
 	$(NODE) scripts/build.mjs
 
 demo: dist/wasm2native.cjs
