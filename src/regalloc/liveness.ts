@@ -173,13 +173,8 @@ export class Liveness {
     const { numVRegs, blockStart, preds, predStart } = input;
     const { stamp, liveEnd, blocks } = this;
     stamp.fill(-1, 0, input.numBlocks);
+    state.bundleVRegs();
     for (let v = 0; v < numVRegs; v++) {
-      const set = state.setHint.push(-1);
-      state.setSplits.push(0);
-      state.setClass.push(input.vregClass[v]);
-      state.setSlot.push(-1);
-      state.vregSet[v] = set;
-      const bundle = state.newBundle(set);
       const def = state.vregDef[v];
       const first = useStart[v];
       const end = useStart[v + 1];
@@ -240,7 +235,7 @@ export class Liveness {
         }
         const use = u;
         while (u < end && usePoint[u] < to) u++;
-        state.append(bundle, state.newRange(from, to, v, use, u));
+        state.append(v, state.newRange(from, to, v, use, u));
       }
     }
     return true;

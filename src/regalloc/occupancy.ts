@@ -174,6 +174,11 @@ export class Occupancy {
         const low = Math.max(first, c << CHUNK_SHIFT);
         const high = Math.min(last, ((c + 1) << CHUNK_SHIFT) - 1);
         let blocked = this.firstFixed(state, r, reg, low, high);
+        if (!this.isTaken(row, low, high)) {
+          if (blocked < 0) continue;
+          this.blockedAt = blocked;
+          return Infinity;
+        }
         for (let n = this.heads[row * this.chunks + c]; n >= 0; n = this.nodeNext.data[n]) {
           const other = this.nodeRange.data[n];
           state.work++;
@@ -196,6 +201,19 @@ export class Occupancy {
       }
     }
     return heaviest;
+  }
+
+  /** True if a range in the register of the row covers one of the points. */
+  private isTaken(row: number, low: number, high: number): boolean {
+    const base = row * this.words;
+    const last = high >> 5;
+    let mask = -1 << (low & 31);
+    for (let w = low >> 5; w <= last; w++) {
+      if (w === last) mask &= -1 >>> (31 - (high & 31));
+      if ((this.taken[base + w] & mask) !== 0) return true;
+      mask = -1;
+    }
+    return false;
   }
 
   private firstFixed(state: State, range: number, reg: Location, low: number, high: number): number {

@@ -13,6 +13,8 @@ import type { State } from './state.ts';
 const CALLEE_SAVED_COST = 2;
 /** Evictions after which a bundle does not evict others any more. */
 const MAX_EVICTIONS = 10;
+/** More bundles than there can be: sort keys count lengths in it. */
+const BUNDLES = 2 ** 26;
 
 export class Processor {
   readonly occupancy = new Occupancy();
@@ -32,13 +34,20 @@ export class Processor {
     this.evictions = 0;
     this.splits = 0;
     const count = state.bundleFirst.length;
+    const order = new Float64Array(count);
+    let n = 0;
     for (let b = 0; b < count; b++) {
       if (state.bundleFirst.data[b] < 0 || this.isPassedConstant(state, b)) continue;
       state.summarise(b);
-      this.enqueue(state, b);
+      order[n++] = b - state.bundleLength.data[b] * BUNDLES;
     }
-    while (this.heap.length > 0) {
-      if (!this.place(state, this.dequeue(state))) return false;
+    // The bundles at hand are sorted once; those that come back or are made by splits wait in a heap.
+    const waiting = order.subarray(0, n).sort();
+    for (let k = 0; k < n || this.heap.length > 0;) {
+      const first = k < n ? ((waiting[k] % BUNDLES) + BUNDLES) % BUNDLES : -1;
+      const isFirst = first >= 0 && (this.heap.length === 0 || this.before(state, first, this.heap.data[0]));
+      if (isFirst) k++;
+      if (!this.place(state, isFirst ? first : this.dequeue(state))) return false;
       if (state.work > limit) return false;
     }
     return true;

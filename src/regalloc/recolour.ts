@@ -185,12 +185,12 @@ export class Recolourer {
 
   private findOperands(state: State): void {
     const { operandStart, numInsts } = state.input;
-    const { rangeBundle, rangeUse, rangeUseEnd, useOperand } = state;
+    const { rangeFrom, rangeBundle, rangeUse, rangeUseEnd, useOperand } = state;
     const numOperands = operandStart[numInsts];
     if (this.operandBundle.length < numOperands)
       this.operandBundle = new Int32Array(numOperands + (numOperands >> 1));
     this.operandBundle.fill(-1, 0, numOperands);
-    for (let r = 0; r < rangeBundle.length; r++) {
+    for (let r = 0; r < rangeFrom.length; r++) {
       const bundle = rangeBundle.data[r];
       if (bundle < 0) continue;
       for (let u = rangeUse.data[r]; u < rangeUseEnd.data[r]; u++)

@@ -56,7 +56,7 @@ export class State {
   /** 1 if the slot must hold the value from the definition on. */
   vregInSlot = new Uint8Array(0);
 
-  // Ranges.
+  // Ranges: as many as rangeFrom is long; the other columns have room for them.
   readonly rangeFrom = new IntColumn(256);
   readonly rangeTo = new IntColumn(256);
   readonly rangeVReg = new IntColumn(256);
@@ -65,7 +65,7 @@ export class State {
   readonly rangeNext = new IntColumn(256);
   readonly rangeBundle = new IntColumn(256);
 
-  // Bundles.
+  // Bundles: as many as bundleFirst is long, likewise.
   readonly bundleFirst = new IntColumn(256);
   readonly bundleLast = new IntColumn(256);
   readonly bundleSet = new IntColumn(256);
@@ -88,25 +88,15 @@ export class State {
   work = 0;
 
   private readonly hintWeight = new Float32Array(64);
+  /** 0, 1, 2, ... */
+  private readonly identity = new IntColumn(256);
 
   reset(input: RegallocInput, env: MachineEnv): void {
     this.input = input;
     this.env = env;
     this.work = 0;
     this.rangeFrom.clear();
-    this.rangeTo.clear();
-    this.rangeVReg.clear();
-    this.rangeUse.clear();
-    this.rangeUseEnd.clear();
-    this.rangeNext.clear();
-    this.rangeBundle.clear();
     this.bundleFirst.clear();
-    this.bundleLast.clear();
-    this.bundleSet.clear();
-    this.bundleReg.clear();
-    this.bundleHint.clear();
-    this.bundleLength.clear();
-    this.bundleEvictions.clear();
     this.setHint.clear();
     this.setSplits.clear();
     this.setClass.clear();
@@ -184,32 +174,72 @@ export class State {
 
   newRange(from: number, to: number, v: number, use: number, useEnd: number): number {
     const range = this.rangeFrom.push(from);
-    this.rangeTo.push(to);
-    this.rangeVReg.push(v);
-    this.rangeUse.push(use);
-    this.rangeUseEnd.push(useEnd);
-    this.rangeNext.push(-1);
-    this.rangeBundle.push(-1);
+    if (range >= this.rangeBundle.data.length) this.reserveRanges(range + 1);
+    this.rangeTo.data[range] = to;
+    this.rangeVReg.data[range] = v;
+    this.rangeUse.data[range] = use;
+    this.rangeUseEnd.data[range] = useEnd;
+    this.rangeNext.data[range] = -1;
+    this.rangeBundle.data[range] = -1;
     return range;
+  }
+
+  private reserveRanges(count: number): void {
+    this.rangeTo.reserve(count);
+    this.rangeVReg.reserve(count);
+    this.rangeUse.reserve(count);
+    this.rangeUseEnd.reserve(count);
+    this.rangeNext.reserve(count);
+    this.rangeBundle.reserve(count);
+  }
+
+  /** An empty bundle for each vreg, in a spill set of its own: all three have one number. */
+  bundleVRegs(): void {
+    const { numVRegs, vregClass } = this.input;
+    while (this.identity.length < numVRegs) this.identity.push(this.identity.length);
+    const identity = this.identity.data.subarray(0, numVRegs);
+    this.vregSet.set(identity);
+    this.setHint.resize(numVRegs, -1);
+    this.setSplits.resize(numVRegs, 0);
+    this.setClass.resize(numVRegs);
+    this.setClass.data.set(vregClass.subarray(0, numVRegs));
+    this.setSlot.resize(numVRegs, -1);
+    this.bundleFirst.resize(numVRegs, -1);
+    this.reserveBundles(numVRegs);
+    this.bundleLast.data.fill(-1, 0, numVRegs);
+    this.bundleSet.data.set(identity);
+    this.bundleReg.data.fill(-1, 0, numVRegs);
+    this.bundleHint.data.fill(-1, 0, numVRegs);
+    this.bundleLength.data.fill(0, 0, numVRegs);
+    this.bundleEvictions.data.fill(0, 0, numVRegs);
   }
 
   newBundle(set: number): number {
     const bundle = this.bundleFirst.push(-1);
-    this.bundleLast.push(-1);
-    this.bundleSet.push(set);
-    this.bundleReg.push(-1);
-    this.bundleHint.push(-1);
-    this.bundleLength.push(0);
-    this.bundleEvictions.push(0);
-    if (bundle >= this.bundleWeight.length) {
-      const weight = new Float32Array(bundle * 2);
-      weight.set(this.bundleWeight);
-      this.bundleWeight = weight;
-      const benefit = new Float32Array(bundle * 2);
-      benefit.set(this.bundleBenefit);
-      this.bundleBenefit = benefit;
-    }
+    if (bundle >= this.bundleWeight.length) this.reserveBundles(bundle + 1);
+    this.bundleLast.data[bundle] = -1;
+    this.bundleSet.data[bundle] = set;
+    this.bundleReg.data[bundle] = -1;
+    this.bundleHint.data[bundle] = -1;
+    this.bundleLength.data[bundle] = 0;
+    this.bundleEvictions.data[bundle] = 0;
     return bundle;
+  }
+
+  private reserveBundles(count: number): void {
+    if (count <= this.bundleWeight.length) return;
+    this.bundleLast.reserve(count * 2);
+    this.bundleSet.reserve(count * 2);
+    this.bundleReg.reserve(count * 2);
+    this.bundleHint.reserve(count * 2);
+    this.bundleLength.reserve(count * 2);
+    this.bundleEvictions.reserve(count * 2);
+    const weight = new Float32Array(count * 2);
+    weight.set(this.bundleWeight);
+    this.bundleWeight = weight;
+    const benefit = new Float32Array(count * 2);
+    benefit.set(this.bundleBenefit);
+    this.bundleBenefit = benefit;
   }
 
   /** Appends a range, which begins after all ranges of the bundle. */
