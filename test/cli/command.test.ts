@@ -63,6 +63,20 @@ describe('command', () => {
     assert.equal(statSync(at(cache)).mode & 0o777, 0o700);
   });
 
+  it('spares Node the extra certificates, and hands them to what it starts', function () {
+    need(this, 'cc');
+    writeFileSync(at('cc'), '#!/bin/sh\nenv >env.txt\nexec cc "$@"\n');
+    chmodSync(at('cc'), 0o755);
+    // Node warns of a file that it cannot read.
+    const extra = { NODE_EXTRA_CA_CERTS: at('absent'), WASM2NATIVE_CACHE_DIR: at('cache') };
+    const options = { env: { ...process.env, ...extra }, cwd: folder };
+    const outcome = execute(launcher, ['--cc', at('cc'), hello, '-o', at('app')], options);
+    assert.deepEqual([outcome.stderr, outcome.status], ['', 0]);
+    const seen = readFileSync(at('env.txt'), 'utf8').split('\n');
+    assert.ok(seen.includes(`NODE_EXTRA_CA_CERTS=${at('absent')}`));
+    assert.ok(!seen.some((line) => line.startsWith('W2N_')));
+  });
+
   it('gives the same bytes each time, also without a cache and from another folder', function () {
     need(this, 'cc');
     wasm2native([hello, '-o', at('one')]);

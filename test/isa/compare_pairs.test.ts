@@ -100,24 +100,31 @@ describe('branches on two comparisons', function () {
       const cases = allCases();
       const random = new Random(12);
       const host = await TestHost.start(isa);
-      for (const optLevel of [0, 2] as const) {
-        const options = { ...defaultOptions('pairs', { isa, os: 'linux' } as const), optLevel };
-        const object = compile(moduleWith(cases), { ...options, imports: 'instantiate', mainModule: false });
-        const loaded = await host.load(writeElf(object, isa).toBytes());
-        const { instance, status } = await host.instantiate(loaded);
-        assert.equal(status, LinkStatus.Ok);
-        const calls = cases.flatMap((c, i) =>
-          Array.from({ length: 10 }, () => ({ c, i, args: [0, 1, 2, 3].map(() => random.pick(VALUES)) })),
-        );
-        const answers = await Promise.all(
-          calls.map(({ i, args }) => host.invoke(instance, String(i), args.map(i32))),
-        );
-        answers.forEach(({ trap, results }, k) => {
-          const { c, args } = calls[k];
-          assert.deepEqual([trap, results[0]], [0, i32(expected(c, args))], JSON.stringify({ ...c, args }));
-        });
+      try {
+        for (const optLevel of [0, 2] as const) {
+          const options = { ...defaultOptions('pairs', { isa, os: 'linux' } as const), optLevel };
+          const object = compile(moduleWith(cases), {
+            ...options,
+            imports: 'instantiate',
+            mainModule: false,
+          });
+          const loaded = await host.load(writeElf(object, isa).toBytes());
+          const { instance, status } = await host.instantiate(loaded);
+          assert.equal(status, LinkStatus.Ok);
+          const calls = cases.flatMap((c, i) =>
+            Array.from({ length: 10 }, () => ({ c, i, args: [0, 1, 2, 3].map(() => random.pick(VALUES)) })),
+          );
+          const answers = await Promise.all(
+            calls.map(({ i, args }) => host.invoke(instance, String(i), args.map(i32))),
+          );
+          answers.forEach(({ trap, results }, k) => {
+            const { c, args } = calls[k];
+            assert.deepEqual([trap, results[0]], [0, i32(expected(c, args))], JSON.stringify({ ...c, args }));
+          });
+        }
+      } finally {
+        await host.close();
       }
-      await host.close();
     });
   }
 });
