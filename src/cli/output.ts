@@ -1,6 +1,6 @@
 // Files that appear whole or not at all: written beside their place and renamed. Whatever is temporary is removed when
 // the command ends, by an error or a signal too.
-import { closeSync, fsyncSync, mkdtempSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -60,7 +60,6 @@ export function writeAtomically(target: string, write: (fd: number) => void, mod
   const fd = openSync(file, 'wx', mode);
   try {
     write(fd);
-    fsyncSync(fd);
   } finally {
     closeSync(fd);
   }

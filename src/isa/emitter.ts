@@ -1,11 +1,14 @@
 // Writes allocated VCode as the code of a function: prologue, blocks (in the order of loop_rotation.ts) with their
-// instructions, moves at their program points. An ISA's emitter is a subclass that knows how each is written; the walk,
-// the layout of the body's part of the frame (frame.ts) and the records are here. Every instruction is followed by the
-// buffer's deadline check.
+// instructions, moves at their program points; a jump to the dispatch of a loop is written as a copy of it
+// (dispatch_blocks.ts). An ISA's emitter is a subclass that knows how each is written; the walk, the layout of the body's
+// part of the frame (frame.ts) and the records are here. Every instruction is followed by the buffer's deadline check.
 import type { CodeBuffer } from '../emit/code_buffer.ts';
+import { UNBOUND } from '../emit/labels.ts';
 import { REMAT_BASE, SLOT_BASE } from '../regalloc/door.ts';
 import type { RegallocOutput } from '../regalloc/door.ts';
-import type { CompiledFunction } from './contract.ts';
+import { IntColumn } from '../support/int_column.ts';
+import type { CompiledFunction, IsaOptions } from './contract.ts';
+import { DispatchBlocks } from './dispatch_blocks.ts';
 import { alignUp } from './frame.ts';
 import { FunctionWriter } from './function_writer.ts';
 import { LoopRotation } from './loop_rotation.ts';
@@ -17,6 +20,8 @@ import type { VCode } from './vcode.ts';
 /** Frames above this touch each page, so that they cannot step over the guard below the stack. */
 export const PROBE_ABOVE = 512 * 1024;
 export const PAGE = 4096;
+/** Code of a function that may be copies of its dispatch. */
+const MOST_COPIED_BYTES = 16384;
 
 /** What a function needs of its frame besides saved registers and spill slots: known when it is selected. */
 export interface FrameNeeds {
@@ -46,13 +51,19 @@ export abstract class Emitter extends FunctionWriter {
   protected blockAt = 0;
   private slotBase = 0;
   private readonly rotation = new LoopRotation();
+  private readonly dispatch = new DispatchBlocks();
+  /** Label of the jump table whose targets begin at a number, or -1. */
+  private readonly tables = new IntColumn(64);
+  /** The block behind the one that is being written, or -1. */
+  private following = -1;
+  private copiedBytes = 0;
 
-  /** `calleeSaved`: registers that functions preserve, in the order of the frame. `padBlocks`: IsaOptions.padBlocks. */
+  /** `calleeSaved`: registers that functions preserve, in the order of the frame. */
   constructor(
     buffer: CodeBuffer,
     landingPad: number,
     private readonly calleeSaved: readonly number[],
-    private readonly padBlocks: number,
+    private readonly options: Pick<IsaOptions, 'optLevel' | 'padBlocks'>,
   ) {
     super(buffer, landingPad);
   }
@@ -164,7 +175,8 @@ export abstract class Emitter extends FunctionWriter {
         this.trapIf(i, imm, buffer.deferTrap(vcode.trap[raw], vcode.loc[raw]));
         return;
       case Pseudo.Jump:
-        buffer.jump(firstLabel + vcode.imm2[raw]);
+        if (this.isCopied(vcode.imm2[raw])) this.copy(vcode.imm2[raw]);
+        else buffer.jump(firstLabel + vcode.imm2[raw]);
         return;
       case Pseudo.Branch:
         this.branch(i, imm, firstLabel + vcode.imm2[raw], firstLabel + vcode.aux[raw]);
@@ -208,57 +220,87 @@ export abstract class Emitter extends FunctionWriter {
 
   /** Label of a jump table of `count` targets of the VCode, from number `first` on. */
   private tableLabel(first: number, count: number): number {
+    // Copies of one jump share the table until it is written: from then on it might be out of reach.
+    const known = this.tables.data[first];
+    if (known >= 0 && this.buffer.labels.resolve(known) === UNBOUND) return known;
     const labels = new Int32Array(count);
     for (let k = 0; k < count; k++) labels[k] = this.firstLabel + this.vcode.targets.data[first + k];
-    return this.buffer.jumpTable(labels, 0, count);
+    const label = this.buffer.jumpTable(labels, 0, count);
+    this.tables.data[first] = label;
+    return label;
   }
 
   // ---- The walk ----
 
   private blocks(): void {
-    const { vcode, out, buffer, padBlocks } = this;
-    const { op, order, loc, operandStart, vregRemat, flags } = vcode;
-    const { editPoint, editFrom, editTo, editClass, numEdits, operandLoc } = out;
+    const { vcode, buffer } = this;
+    const { optLevel, padBlocks } = this.options;
     const targets = tableTargets(vcode);
     this.rotation.compute(vcode);
+    this.dispatch.compute(vcode, optLevel > 0);
+    this.tables.clear();
+    this.tables.resize(vcode.targets.length, -1);
+    this.copiedBytes = 0;
     let written = 0;
     for (let k = 0; k < vcode.numBlocks; k++) {
       const b = this.rotation.order[k];
-      const firstEdit = findEdit(out, 2 * vcode.blockStart[b]);
-      let edit = firstEdit;
+      this.following = k + 1 < vcode.numBlocks ? this.rotation.order[k + 1] : -1;
       buffer.bindLabel(this.firstLabel + b);
       this.blockAt = buffer.length;
       if (targets !== null && targets[b] !== 0) this.tableTarget();
-      const end = vcode.blockStart[b + 1];
-      for (let i = vcode.blockStart[b]; i < end; i++) {
-        for (let after = 0; after < 2; after++) {
-          if (after === 1) {
-            const raw = order[i];
-            // A constant that is made anew at each use has no place of its own.
-            if ((flags[raw] & RawFlag.Remat) === 0 || operandLoc[operandStart[i]] >= 0) {
-              if (loc[raw] >= 0) buffer.setLocation(loc[raw]);
-              const x = op[raw];
-              if (x >= Pseudo.First) this.pseudo(i, x, raw);
-              else this.instruction(i, x, raw);
-              buffer.afterInstruction();
-            }
-          }
-          const point = 2 * i + after;
-          for (; edit < numEdits && editPoint[edit] === point; edit++) {
-            const from = editFrom[edit];
-            if (from >= REMAT_BASE) {
-              // Right before a jump no flags are wanted: none live from block to block.
-              const flagsAreDead = point === 2 * end - 2 && vcode.succStart[b + 1] - vcode.succStart[b] === 1;
-              this.rematerialize(order[vregRemat[from - REMAT_BASE]], editTo[edit], flagsAreDead);
-            } else this.move(from, editTo[edit], editClass[edit]);
+      written += this.block(b);
+      if (padBlocks > 0) buffer.pad(padBlocks);
+    }
+    const missing = this.out.numEdits - written;
+    if (missing !== 0) throw new Error(`${missing} edits are out of order`);
+  }
+
+  /** Writes the instructions and edits of block b; returns the number of edits. */
+  private block(b: number): number {
+    const { vcode, out, buffer } = this;
+    const { op, order, loc, operandStart, vregRemat, flags } = vcode;
+    const { editPoint, editFrom, editTo, editClass, numEdits, operandLoc } = out;
+    const firstEdit = findEdit(out, 2 * vcode.blockStart[b]);
+    let edit = firstEdit;
+    const end = vcode.blockStart[b + 1];
+    for (let i = vcode.blockStart[b]; i < end; i++) {
+      for (let after = 0; after < 2; after++) {
+        if (after === 1) {
+          const raw = order[i];
+          // A constant that is made anew at each use has no place of its own.
+          if ((flags[raw] & RawFlag.Remat) === 0 || operandLoc[operandStart[i]] >= 0) {
+            if (loc[raw] >= 0) buffer.setLocation(loc[raw]);
+            const x = op[raw];
+            if (x >= Pseudo.First) this.pseudo(i, x, raw);
+            else this.instruction(i, x, raw);
             buffer.afterInstruction();
           }
         }
+        const point = 2 * i + after;
+        for (; edit < numEdits && editPoint[edit] === point; edit++) {
+          const from = editFrom[edit];
+          if (from >= REMAT_BASE) {
+            // Right before a jump no flags are wanted: none live from block to block.
+            const flagsAreDead = point === 2 * end - 2 && vcode.succStart[b + 1] - vcode.succStart[b] === 1;
+            this.rematerialize(order[vregRemat[from - REMAT_BASE]], editTo[edit], flagsAreDead);
+          } else this.move(from, editTo[edit], editClass[edit]);
+          buffer.afterInstruction();
+        }
       }
-      written += edit - firstEdit;
-      if (padBlocks > 0) buffer.pad(padBlocks);
     }
-    if (written !== numEdits) throw new Error(`${numEdits - written} edits are out of order`);
+    return edit - firstEdit;
+  }
+
+  /** True if a jump to block `to` is to be replaced by a copy of the block. */
+  private isCopied(to: number): boolean {
+    return to !== this.following && this.dispatch.length[to] !== 0 && this.copiedBytes < MOST_COPIED_BYTES;
+  }
+
+  private copy(block: number): void {
+    const { buffer } = this;
+    const at = buffer.length;
+    this.block(block);
+    this.copiedBytes += buffer.length - at;
   }
 }
 

@@ -3,6 +3,7 @@
 //
 // Registers are allocated for the order of VCode, where definitions stand before their uses.
 import { room } from '../ir/cfg.ts';
+import { numSuccs } from './vcode.ts';
 import type { VCode } from './vcode.ts';
 
 export class LoopRotation {
@@ -50,8 +51,6 @@ export class LoopRotation {
     prev[head] = last;
   }
 }
-
-const numSuccs = (vcode: VCode, b: number): number => vcode.succStart[b + 1] - vcode.succStart[b];
 
 /** How often the jump is run that is needed if `to` no longer stands behind `from` but `behind` does. */
 function fallCost(vcode: VCode, from: number, to: number, behind: number): number {

@@ -358,3 +358,6 @@ export const enum CallFlag {
   /** The pinned registers may have changed: reload them. */
   RestoreInstance = 1,
 }
+
+/** Number of successors of a block. */
+export const numSuccs = (vcode: VCode, b: number): number => vcode.succStart[b + 1] - vcode.succStart[b];

@@ -59,7 +59,8 @@ export class A64Emitter extends Emitter {
 
   constructor(buffer: CodeBuffer, options: IsaOptions) {
     // Instructions are words.
-    super(buffer, options.landingPads ? BTI_C : 0, CALLEE_SAVED, (options.padBlocks + 3) & -4);
+    const padBlocks = (options.padBlocks + 3) & -4;
+    super(buffer, options.landingPads ? BTI_C : 0, CALLEE_SAVED, { ...options, padBlocks });
     this.landingPads = options.landingPads;
     this.signReturns = options.signReturns;
   }

@@ -45,7 +45,7 @@ export class X64Emitter extends Emitter {
   private flagsOp = 0;
 
   constructor(buffer: CodeBuffer, options: IsaOptions) {
-    super(buffer, options.landingPads ? ENDBR64 : 0, CALLEE_SAVED, options.padBlocks);
+    super(buffer, options.landingPads ? ENDBR64 : 0, CALLEE_SAVED, options);
     this.gs = options.memoryBase === 'gs';
     this.landingPads = options.landingPads;
   }
