@@ -299,8 +299,10 @@ export abstract class Emitter extends FunctionWriter {
   private copy(block: number): void {
     const { buffer } = this;
     const at = buffer.length;
+    const before = this.copiedBytes;
     this.block(block);
-    this.copiedBytes += buffer.length - at;
+    // A copy may end in a copy itself.
+    this.copiedBytes = before + buffer.length - at;
   }
 }
 
