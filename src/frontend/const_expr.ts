@@ -57,7 +57,7 @@ function requireConstant(v: FuncValidator): void {
     case 0xfb: // Operators of GC, some of them constant: refused by name as no set enables them.
       return;
     case 0xfd:
-      if (r.bytes[r.pos + 1] === (Op.V128Const & 0xff)) return;
+      if (peekSecond(r) === (Op.V128Const & 0xff)) return;
       break;
     case 0xfc:
     case 0xfe:
@@ -66,6 +66,15 @@ function requireConstant(v: FuncValidator): void {
       if (!isOperator(byte)) malformed(r.pos, `illegal opcode 0x${byte.toString(16)}`);
   }
   invalid(r.pos, `constant expression required, found ${byte < 0xfb ? opName(byte) : 'another operator'}`);
+}
+
+/** The number behind the prefix at hand: an ULEB128, which may have more bytes than it needs. */
+function peekSecond(r: Reader): number {
+  const { pos } = r;
+  r.skip(1);
+  const second = r.u32();
+  r.pos = pos;
+  return second;
 }
 
 function checkOperator(v: FuncValidator): void {

@@ -59,6 +59,21 @@ describe('module tables', () => {
     assert.equal(m.exports[0]?.name, 'run');
   });
 
+  it('know the operators of constant expressions however many bytes their numbers have', () => {
+    const vector = Array.from({ length: 16 }, (_, k) => k);
+    for (const second of [[12], [0x8c, 0], [0x8c, 0x80, 0x80, 0x80, 0]]) {
+      const bytes = moduleOf(section(6, [1, 0x7b, 0, 0xfd, ...second, ...vector, 0x0b]));
+      const { error, module } = checkModule(bytes, VALIDATED);
+      assert.equal(error, null);
+      assert.equal(module.consts.ops.data[0], Op.V128Const);
+    }
+    const all = (...second: number[]): string | undefined =>
+      checkModule(moduleOf(section(6, [1, 0x7b, 0, 0xfd, ...second, ...vector, 0x0b])), VALIDATED).error
+        ?.message;
+    assert.match(all(0x8c, 1) ?? '', /constant expression required/);
+    assert.match(all(0x8c, 0x80, 0x80, 0x80, 0x80, 0) ?? '', /too long/);
+  });
+
   it('gives equal structural types one canonical index and keeps rec groups apart', () => {
     const m = decodeModule(
       moduleOf(
