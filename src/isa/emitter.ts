@@ -14,7 +14,7 @@ import { FunctionWriter } from './function_writer.ts';
 import { LoopRotation } from './loop_rotation.ts';
 import type { Callee } from './pseudo.ts';
 import { Pseudo } from './pseudo.ts';
-import { CallFlag, RawFlag } from './vcode.ts';
+import { CallFlag, numSuccs, RawFlag } from './vcode.ts';
 import type { VCode } from './vcode.ts';
 
 /** Frames above this touch each page, so that they cannot step over the guard below the stack. */
@@ -281,7 +281,7 @@ export abstract class Emitter extends FunctionWriter {
           const from = editFrom[edit];
           if (from >= REMAT_BASE) {
             // Right before a jump no flags are wanted: none live from block to block.
-            const flagsAreDead = point === 2 * end - 2 && vcode.succStart[b + 1] - vcode.succStart[b] === 1;
+            const flagsAreDead = point === 2 * end - 2 && numSuccs(vcode, b) === 1;
             this.rematerialize(order[vregRemat[from - REMAT_BASE]], editTo[edit], flagsAreDead);
           } else this.move(from, editTo[edit], editClass[edit]);
           buffer.afterInstruction();

@@ -22,7 +22,7 @@ import type { CallingConvention } from './calling_convention.ts';
 import type { ModuleContext } from './contract.ts';
 import type { Selection } from './function_compiler.ts';
 import { Pseudo } from './pseudo.ts';
-import { RawFlag } from './vcode.ts';
+import { numSuccs, RawFlag } from './vcode.ts';
 import type { VCode } from './vcode.ts';
 
 /** Register class of each Type. */
@@ -256,7 +256,7 @@ export class Lowering<T extends LowerTarget> implements Selection {
       this.root = inst;
       this.loc = f.loc[inst];
       const rule = isa.rules[o];
-      if (inst === last && hasEdges && vcode.succStart[n + 1] - vcode.succStart[n] === 1) {
+      if (inst === last && hasEdges && numSuccs(vcode, n) === 1) {
         vcode.beginGroup();
         if (f.imm2[last] === 1) this.passArgs(n, f.imm[last]);
         this.jump(vcode.succs[vcode.succStart[n]]);
@@ -319,7 +319,7 @@ export class Lowering<T extends LowerTarget> implements Selection {
         }
         for (let k = 0; k < count; k++) vcode.params[p++] = this.valueReg(f.param(b, k));
       }
-      if (vcode.succStart[n + 1] - vcode.succStart[n] !== 1) continue;
+      if (numSuccs(vcode, n) !== 1) continue;
       const to = vcode.irBlock[vcode.succs[vcode.succStart[n]]];
       const count = to === NONE ? 0 : f.paramCount[to];
       for (let k = 0; k < count; k++) vcode.args[a++] = argPool.data[this.argFrom[n] + k];

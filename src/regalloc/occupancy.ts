@@ -174,12 +174,8 @@ export class Occupancy {
         const low = Math.max(first, c << CHUNK_SHIFT);
         const high = Math.min(last, ((c + 1) << CHUNK_SHIFT) - 1);
         let blocked = this.firstFixed(state, r, reg, low, high);
-        if (!this.isTaken(row, low, high)) {
-          if (blocked < 0) continue;
-          this.blockedAt = blocked;
-          return Infinity;
-        }
-        for (let n = this.heads[row * this.chunks + c]; n >= 0; n = this.nodeNext.data[n]) {
+        let n = this.isTaken(row, low, high) ? this.heads[row * this.chunks + c] : -1;
+        for (; n >= 0; n = this.nodeNext.data[n]) {
           const other = this.nodeRange.data[n];
           state.work++;
           if (to[other] <= low || from[other] > high) continue;
